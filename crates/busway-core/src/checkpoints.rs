@@ -98,6 +98,24 @@ pub struct Checkpoint {
     pub failed: u64,
 }
 
+impl Checkpoint {
+    /// Of a new subscription that starts after `position` under `revision`; nobody holds the lane.
+    pub fn starting(position: Seq, revision: u64) -> Self {
+        Self {
+            position,
+            version: Version::default(),
+            written_by: 0,
+            holder: None,
+            released: true,
+            handed: None,
+            probation: 0,
+            segments: vec![Segment { from: 0, revision }],
+            delivered: 0,
+            failed: 0,
+        }
+    }
+}
+
 /// What a hold waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
