@@ -48,11 +48,12 @@ is_there() {
 # need_packages build test: installs what these need, by the list in debian-packages, and what is missing.
 need_packages() {
   local purpose looked_for package words
-  local packages=()
+  local packages=() wanted=()
   while read -r purpose looked_for package words; do
     [[ " $* " == *" $purpose "* ]] || continue
     is_there "$looked_for" && continue
     packages+=("$package")
+    wanted+=("$looked_for" "$words")
     if command -v apt-get >/dev/null; then
       say "$words missing: installing $package (apt)"
     else
@@ -62,6 +63,11 @@ need_packages() {
   ((${#packages[@]})) || return 0
   command -v apt-get >/dev/null || exit 3
   install_packages "${packages[@]}"
+  set -- "${wanted[@]}"
+  while (($#)); do
+    is_there "$1" || { say "$2 still missing, though apt-get reports success: $1"; exit 3; }
+    shift 2
+  done
 }
 
 install_packages() {
