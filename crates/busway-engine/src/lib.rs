@@ -3,6 +3,7 @@
 mod config;
 mod engine;
 mod handler;
+mod lane;
 mod views;
 
 pub use config::Config;

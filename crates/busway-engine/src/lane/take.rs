@@ -1,0 +1,130 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use busway_core::{DeadCause, KeyId, LaneRecord, MemberId, Seq, Timestamp, TurnId};
+
+use super::{
+    Alone, Lane, Limits, Policy,
+    hold::{Hold, Phase},
+    keymap::KeyMap,
+    ready::Ready,
+    stream::Stream,
+};
+
+impl<E: Clone> Lane<E> {
+    /// Takes a lane over as it is stored; `end` is the lane's head as it was after the record was read. Its
+    /// first commit is the taking itself: fence + 1, and who was lost is charged.
+    pub(crate) fn take(record: &LaneRecord, holder: MemberId, end: Seq, limits: Limits, policy: Policy, now: Timestamp) -> Self {
+        let before = &record.checkpoint;
+        let lost = !before.released;
+        let mut stored = before.clone();
+        stored.version = before.version.taken();
+        stored.holder = Some(holder);
+        stored.released = false;
+        stored.handed = None;
+
+        let stream = |position, probation| {
+            let mut stream = Stream::new(position);
+            stream.stored = true;
+            stream.planned = position;
+            if lost {
+                stream.on_probation(probation, limits.window, end);
+            } else {
+                stream.keep_probation(probation, limits.window, end);
+            }
+            stream
+        };
+        let turns: BTreeMap<TurnId, Stream<E>> =
+            record.turns.iter().map(|turn| (turn.turn, stream(turn.position, turn.probation))).collect();
+
+        let mut lane = Self {
+            limits,
+            policy,
+            stored,
+            taking: true,
+            taken_from: before.version.n,
+            main: stream(before.position, before.probation),
+            turns,
+            chains: KeyMap::default(),
+            holds: KeyMap::default(),
+            waiting: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            spent: BTreeSet::new(),
+            growing: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            freeing: BTreeSet::new(),
+            freeing_turns: BTreeSet::new(),
+            ready: Ready::default(),
+            running: 0,
+            armed: 0,
+            started: VecDeque::new(),
+            alone: Alone::None,
+            permit: false,
+            dead: record.dead.iter().copied().collect(),
+            requests: record.requests.iter().cloned().collect(),
+            last_request: record.requests.last().map_or(0, |request| request.id),
+            struck: Vec::new(),
+            buried: Vec::new(),
+            clear: false,
+            failures_in_row: 0,
+            broken: false,
+            crowded: None,
+            wishes: 0,
+            last_commit: now,
+            flight: None,
+            paused: false,
+            releasing: false,
+            released: false,
+            lost: false,
+        };
+        for stored in &record.holds {
+            lane.take_up(stored, before.handed.filter(|_| lost).map(|handed| handed.seq), now);
+        }
+        if let Some(handed) = before.handed.filter(|_| lost) {
+            lane.charge(KeyId(handed.key), TurnId(handed.turn), handed.seq, now);
+        }
+        lane
+    }
+
+    /// A hold as it is stored; what ran beside others is not charged but runs alone next time.
+    fn take_up(&mut self, stored: &busway_core::HoldRecord, handed: Option<Seq>, now: Timestamp) {
+        let letter = stored.head.is_some_and(|head| self.dead.contains(&head));
+        let mut hold = Hold::from_record(stored, letter);
+        let last = hold.backlog.back().copied().unwrap_or(0);
+        let needed = hold.done.max(hold.head.unwrap_or(0)).max(last);
+        let stream = super::stream_of(&mut self.main, &mut self.turns, hold.turn);
+        stream.needed = stream.needed.max(needed);
+        let changed = hold.phase == Phase::Running;
+        match hold.phase {
+            Phase::Running if handed == Some(hold.target()) => self.lose(&mut hold, now),
+            Phase::Running => {
+                hold.attempt = hold.attempt.saturating_sub(1);
+                hold.phase = Phase::Suspect;
+            }
+            Phase::Waiting => hold.rest(),
+            _ => {}
+        }
+        let key = hold.key;
+        self.put_hold(hold);
+        if !changed {
+            self.dirty.remove(&key);
+        }
+    }
+
+    /// The event that was alone in the window is charged with the loss of its process.
+    fn charge(&mut self, key: KeyId, turn: TurnId, seq: Seq, now: Timestamp) {
+        if self.holds.contains(&key) {
+            return;
+        }
+        let mut hold = Hold::of(key, turn, seq, Phase::Suspect);
+        self.lose(&mut hold, now);
+        let stream = super::stream_of(&mut self.main, &mut self.turns, turn);
+        stream.needed = stream.needed.max(seq);
+        self.put_hold(hold);
+    }
+
+    fn lose(&mut self, hold: &mut Hold, now: Timestamp) {
+        hold.fail(now, "the process that ran it was lost".into());
+        let last = hold.attempt >= self.policy.attempts;
+        hold.phase = if last { Phase::Dying(DeadCause::Lost) } else { Phase::Suspect };
+    }
+}
