@@ -69,9 +69,10 @@ impl std::str::FromStr for Start {
         match text {
             "latest" => Ok(Self::Latest),
             "earliest" => Ok(Self::Earliest),
-            time => time.parse().map(Self::Time).map_err(|_| {
-                format!("{time:?} is neither `latest`, `earliest` nor a time like 2026-01-31T12:00:00Z")
-            }),
+            time => time
+                .parse()
+                .map(Self::Time)
+                .map_err(|_| format!("{time:?} is neither `latest`, `earliest` nor a time like 2026-01-31T12:00:00Z")),
         }
     }
 }
@@ -151,7 +152,10 @@ impl Retry {
             Backoff::Exponential => 1_u64.checked_shl(attempt.saturating_sub(1).min(63)).unwrap_or(u64::MAX),
         };
         let full = self.delay_ms.saturating_mul(factor).min(self.max_delay_ms);
-        Duration::from_millis(full).mul_f64((1.0 - self.jitter * chance).clamp(0.0, 1.0))
+        let full = Duration::from_millis(full);
+        let kept = 1.0 - self.jitter * chance;
+        // A jitter that is no number would make the multiplication panic, and it may round up.
+        full.mul_f64(if kept.is_nan() { 1.0 } else { kept.clamp(0.0, 1.0) }).min(full)
     }
 }
 
@@ -232,13 +236,26 @@ impl Definition {
         at_least_one("/concurrency", self.concurrency.into());
         at_least_one("/expireAfterMs", self.expire_after_ms.unwrap_or(1));
         if !(0.0..=1.0).contains(&self.retry.jitter) {
-            faults.push(FieldError::new("/retry/jitter", "out_of_range", format!("{} is outside 0 to 1", self.retry.jitter)));
+            faults.push(FieldError::new(
+                "/retry/jitter",
+                "out_of_range",
+                format!("{} is outside 0 to 1", self.retry.jitter),
+            ));
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(ErrorKind::InvalidBody, faults)) }
     }
 
-    /// True if both mean the same: where it once started no longer matters.
+    /// True if both mean the same: where it once started no longer matters, nor in which order it names its
+    /// patterns.
     pub fn same(&self, other: &Self) -> bool {
-        Self { start: other.start, ..self.clone() } == *other
+        let Self { types, start: _, mode, order, on_dead, retry, ack_timeout_ms, concurrency, expire_after_ms } = self;
+        types.same(&other.types)
+            && (*mode, *order, *on_dead) == (other.mode, other.order, other.on_dead)
+            && *retry == other.retry
+            && (*ack_timeout_ms, *concurrency) == (other.ack_timeout_ms, other.concurrency)
+            && *expire_after_ms == other.expire_after_ms
     }
 }
+
+#[cfg(test)]
+mod tests;

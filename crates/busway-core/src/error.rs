@@ -5,6 +5,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// What Busway's own calls return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Most fields that an error's sentence names; [`Error::fields`] has them all.
+const TOLD: usize = 5;
+
 /// What went wrong, in one code that Rust, HTTP (`type`), metrics and `docs/errors/` share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -190,7 +193,10 @@ impl Error {
 
     /// An error that names the fields at fault.
     pub fn invalid(kind: ErrorKind, fields: Vec<FieldError>) -> Self {
-        let detail = fields.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let mut detail = fields.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        if fields.len() > TOLD {
+            detail.push_str(&format!("; and {} more", fields.len() - TOLD));
+        }
         Self { fields, ..Self::new(kind, detail) }
     }
 

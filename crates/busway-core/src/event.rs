@@ -1,11 +1,11 @@
 use std::{fmt, sync::Arc};
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
     Error, ErrorKind, EventType, FieldError, Key, KeyId, LaneId, Metadata, Order, Seq, TenantId, Timestamp, TurnId,
+    wire::{is_json, trim},
 };
 
 /// A JSON object, kept byte for byte as it came.
@@ -20,15 +20,15 @@ impl Payload {
 
     /// From JSON text that must be an object.
     pub fn from_json(text: impl AsRef<str>) -> Result<Self, Error> {
-        let text = text.as_ref().trim_ascii();
+        let text = trim(text.as_ref());
         let fault = |code, detail: String| {
             Error::invalid(ErrorKind::InvalidEvent, vec![FieldError::new("/payload", code, detail)])
         };
         if !text.starts_with('{') {
             return Err(fault("not_an_object", "must be a JSON object".into()));
         }
-        match serde_json::from_str::<&RawValue>(text) {
-            Ok(raw) => Ok(Self(raw.get().into())),
+        match is_json(text) {
+            Ok(()) => Ok(Self(text.into())),
             Err(error) => Err(fault("not_json", format!("is not JSON: {error}"))),
         }
     }
@@ -38,7 +38,8 @@ impl Payload {
         let fault = |detail: String| {
             Error::invalid(ErrorKind::InvalidEvent, vec![FieldError::new("/payload", "not_an_object", detail)])
         };
-        let text = serde_json::to_string(value).map_err(|error| fault(format!("cannot be written as JSON: {error}")))?;
+        let text =
+            serde_json::to_string(value).map_err(|error| fault(format!("cannot be written as JSON: {error}")))?;
         if text.starts_with('{') { Ok(Self(text.into())) } else { Err(fault("must be a JSON object".into())) }
     }
 

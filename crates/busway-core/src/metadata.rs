@@ -2,10 +2,14 @@ use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind, FieldError};
+use crate::{
+    Error, ErrorKind,
+    wire::{Faults, each_member, kind, pointer, string, trim},
+};
 
 /// Hops above which an event is refused: a loop.
 const MAX_HOPS: u64 = 16;
+const AT: &str = "/metadata";
 
 /// What is said about an event beside its payload, a JSON object: `correlationId`, `causationId`,
 /// `actorType`, `actorId`, `source`, `traceparent`, `hops`, and string extras.
@@ -13,29 +17,41 @@ const MAX_HOPS: u64 = 16;
 pub struct Metadata(Option<Arc<str>>);
 
 impl Metadata {
-    /// Checked; the error names the field.
-    pub fn from_map(map: Map<String, Value>) -> Result<Self, Error> {
-        let mut faults = Vec::new();
-        for (name, value) in &map {
-            let pointer = format!("/metadata/{}", name.replace('~', "~0").replace('/', "~1"));
-            match (name.as_str(), value) {
-                ("hops", Value::Number(hops)) => match hops.as_u64() {
-                    Some(hops) if hops <= MAX_HOPS => {}
-                    Some(hops) => faults.push(FieldError::new(pointer, "loop", format!("{hops} is above {MAX_HOPS}: events that cause each other in a loop"))),
-                    None => faults.push(FieldError::new(pointer, "out_of_range", "must be a whole number from 0")),
-                },
-                ("hops", _) => faults.push(FieldError::new(pointer, "wrong_type", "must be a whole number")),
-                (_, Value::String(_)) => {}
-                _ => faults.push(FieldError::new(pointer, "wrong_type", "must be a string")),
+    /// From JSON text that must be an object, kept byte for byte; the error names each field at fault.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let text = trim(text);
+        let mut faults = Faults::default();
+        if text.starts_with('{') {
+            let mut names = Vec::new();
+            let read = each_member(text, |name, value| match string(name) {
+                Some(name) => {
+                    check(&name, value, &mut faults);
+                    names.push(name);
+                }
+                None => faults.at(&pointer(AT, name), "not_unicode", "the name is not Unicode text"),
+            });
+            if let Err(error) = read {
+                faults.at(AT, "not_json", format!("is not JSON: {error}"));
+            } else if names.is_empty() && faults.is_empty() {
+                return Ok(Self(None));
             }
+            names.sort_unstable();
+            names.windows(2).filter(|pair| pair[0] == pair[1]).for_each(|pair| {
+                faults.at(&pointer(AT, &pair[0]), "repeated_name", "is there twice");
+            });
+        } else {
+            faults.at(AT, "not_an_object", format!("must be a JSON object, not {}", kind(text)));
         }
-        if !faults.is_empty() {
-            return Err(Error::invalid(ErrorKind::InvalidEvent, faults));
+        if faults.is_empty() {
+            Ok(Self(Some(text.into())))
+        } else {
+            Err(Error::invalid(ErrorKind::InvalidEvent, faults.into_fields()))
         }
-        if map.is_empty() {
-            return Ok(Self(None));
-        }
-        Ok(Self(Some(Value::Object(map).to_string().into())))
+    }
+
+    /// Checked; the error names each field at fault.
+    pub fn from_map(map: Map<String, Value>) -> Result<Self, Error> {
+        Self::from_json(&Value::Object(map).to_string())
     }
 
     /// From JSON that was checked when it arrived; `{}` and an empty text are none.
@@ -97,3 +113,25 @@ impl fmt::Debug for Metadata {
         f.write_str(self.as_str())
     }
 }
+
+fn check(name: &str, json: &str, faults: &mut Faults) {
+    let (code, detail) = match (name, kind(json)) {
+        ("hops", "a number") => match json.parse::<u64>() {
+            Ok(hops) if hops <= MAX_HOPS => return,
+            Ok(hops) => ("loop", format!("{hops} is above {MAX_HOPS}: events that cause each other in a loop")),
+            Err(_) => ("out_of_range", format!("must be a whole number from 0 to {MAX_HOPS}")),
+        },
+        ("hops", other) => ("wrong_type", format!("must be a whole number, not {other}")),
+        (_, "a string") => match string(json) {
+            // Databases cannot look up a text with NUL.
+            Some(text) if text.contains('\0') => ("invalid_text", "has a NUL character".into()),
+            Some(_) => return,
+            None => ("not_unicode", "is not Unicode text: half of a surrogate pair".into()),
+        },
+        (_, other) => ("wrong_type", format!("must be a string, not {other}")),
+    };
+    faults.at(&pointer(AT, name), code, detail);
+}
+
+#[cfg(test)]
+mod tests;

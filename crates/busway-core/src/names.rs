@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{Error, ErrorKind, FieldError};
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $pointer:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $pointer:literal, $check:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -17,7 +17,7 @@ macro_rules! name {
                     Ok(()) => Ok(Self(text.into())),
                     Err(detail) => {
                         let fault = FieldError::new($pointer, "invalid_name", detail);
-                        Err(Error::invalid(ErrorKind::InvalidEvent, vec![fault]))
+                        Err(Error::invalid(ErrorKind::$kind, vec![fault]))
                     }
                 }
             }
@@ -89,41 +89,59 @@ macro_rules! name {
 
 name! {
     /// What happened: segments of `[A-Za-z0-9_-]{1,64}` joined by `.`, at most 200 bytes.
-    EventType, "/type", check_event_type
+    EventType, InvalidEvent, "/type", check_event_type
 }
 name! {
     /// Whose event it is: 1 to 128 of `[A-Za-z0-9._:-]`.
-    TenantId, "/tenantId", check_tenant
+    TenantId, InvalidEvent, "/tenantId", check_tenant
 }
 name! {
-    /// The ordering key: 1 to 256 bytes.
-    Key, "/key", check_key
+    /// The ordering key: 1 to 256 bytes, none of them NUL.
+    Key, InvalidEvent, "/key", check_key
 }
 name! {
     /// The name of a subscription, unique per owner: 1 to 128 of `[A-Za-z0-9._:/*-]`.
-    SubscriptionName, "/name", check_subscription_name
+    SubscriptionName, InvalidBody, "/name", check_subscription_name
+}
+
+impl EventType {
+    /// True if [`Self::new`] would take the text; can be asked while compiling.
+    pub const fn is_valid(text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let (mut at, mut segment) = (0, 0);
+        while at < bytes.len() {
+            match bytes[at] {
+                b'.' if segment == 0 => return false,
+                b'.' => segment = 0,
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' if segment < 64 => segment += 1,
+                _ => return false,
+            }
+            at += 1;
+        }
+        segment > 0 && bytes.len() <= 200
+    }
 }
 
 /// What is wrong with an event type, or nothing.
-pub(crate) fn check_event_type(text: &str) -> Result<(), String> {
+fn check_event_type(text: &str) -> Result<(), String> {
+    if EventType::is_valid(text) {
+        return Ok(());
+    }
     if text.is_empty() {
         return Err("is empty; a type looks like `ticket.created`".into());
     }
     if text.len() > 200 {
         return Err(format!("has {} bytes; at most 200 are allowed", text.len()));
     }
-    for segment in text.split('.') {
-        if segment.is_empty() {
-            return Err(format!("{text:?} has an empty segment"));
-        }
-        if segment.len() > 64 {
-            return Err(format!("segment {segment:?} has {} bytes; at most 64 are allowed", segment.len()));
-        }
-        if let Some(odd) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
-            return Err(format!("{text:?} has {odd:?}; allowed are letters, digits, `_` and `-`, segments joined by `.`"));
-        }
+    if text.split('.').any(str::is_empty) {
+        return Err(format!("{text:?} has an empty segment"));
     }
-    Ok(())
+    match text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))) {
+        Some(odd) => {
+            Err(format!("{text:?} has {odd:?}; allowed are letters, digits, `_` and `-`, segments joined by `.`"))
+        }
+        None => Err(format!("{text:?} has a segment of more than 64 bytes")),
+    }
 }
 
 fn check_tenant(text: &str) -> Result<(), String> {
@@ -150,6 +168,8 @@ fn check_charset(text: &str, most: usize, extra: &str) -> Result<(), String> {
 fn check_key(text: &str) -> Result<(), String> {
     match text.len() {
         0 => Err("is empty; leave it out for an event without a key".into()),
+        // Databases cannot store NUL in a text.
+        1..=256 if text.contains('\0') => Err("has a NUL character".into()),
         1..=256 => Ok(()),
         long => Err(format!("has {long} bytes; at most 256 are allowed")),
     }
@@ -202,6 +222,13 @@ impl Serialize for Owner {
 impl<'de> Deserialize<'de> for Owner {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text == "*" { Ok(Self::Installation) } else { TenantId::new(text).map(Self::Tenant).map_err(D::Error::custom) }
+        if text == "*" {
+            Ok(Self::Installation)
+        } else {
+            TenantId::new(text).map(Self::Tenant).map_err(D::Error::custom)
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

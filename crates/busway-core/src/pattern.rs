@@ -1,8 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{Error, ErrorKind, EventType, FieldError, names::check_event_type};
+use crate::{Error, ErrorKind, EventType, FieldError};
 
 /// Which types: segments joined by `.`, where `*` stands for one segment, and for one or more at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,13 +11,19 @@ pub struct Pattern(Box<str>);
 impl Pattern {
     /// Checked; the error names the field.
     pub fn new(text: &str) -> Result<Self, Error> {
+        Self::checked(text).map_err(|detail| invalid(vec![FieldError::new("/types", CODE, detail)]))
+    }
+
+    fn checked(text: &str) -> Result<Self, String> {
+        if text.len() > 200 {
+            return Err(format!("has {} bytes; at most 200 are allowed", text.len()));
+        }
         let plain = text.split('.').map(|segment| if segment == "*" { "x" } else { segment });
-        match check_event_type(&plain.collect::<Vec<_>>().join(".")) {
-            Ok(()) if text.len() <= 200 => Ok(Self(text.into())),
-            Ok(()) => Err(invalid(format!("has {} bytes; at most 200 are allowed", text.len()))),
-            Err(_) => Err(invalid(format!(
+        match EventType::is_valid(&plain.collect::<Vec<_>>().join(".")) {
+            true => Ok(Self(text.into())),
+            false => Err(format!(
                 "{text:?} is no pattern; segments of letters, digits, `_` and `-` joined by `.`, each of which may be `*`"
-            ))),
+            )),
         }
     }
 
@@ -65,20 +71,25 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// From texts such as `shift.*` and `!shift.viewed`; at least one must not be an exclusion.
+    /// From texts such as `shift.*` and `!shift.viewed`; at least one must not be an exclusion. The error names
+    /// every text at fault by its index.
     pub fn parse<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, Error> {
-        let (mut included, mut excluded) = (Vec::new(), Vec::new());
-        for text in texts {
+        let (mut included, mut excluded, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, text) in texts.into_iter().enumerate() {
             let text = text.as_ref();
-            match text.strip_prefix('!') {
-                Some(excluding) => excluded.push(Pattern::new(excluding)?),
-                None => included.push(Pattern::new(text)?),
+            let (kind, pattern) = match text.strip_prefix('!') {
+                Some(pattern) => (&mut excluded, pattern),
+                None => (&mut included, text),
+            };
+            match Pattern::checked(pattern) {
+                Ok(pattern) => kind.push(pattern),
+                Err(detail) => faults.push(FieldError::new(format!("/types/{index}"), CODE, detail)),
             }
         }
-        if included.is_empty() {
-            return Err(invalid("names no type; `*` catches all"));
+        if faults.is_empty() && included.is_empty() {
+            faults.push(FieldError::new("/types", CODE, "names no type; `*` catches all"));
         }
-        Ok(Self { included, excluded })
+        if faults.is_empty() { Ok(Self { included, excluded }) } else { Err(invalid(faults)) }
     }
 
     /// Everything.
@@ -90,6 +101,12 @@ impl Patterns {
     pub fn matches(&self, event_type: &EventType) -> bool {
         self.included.iter().any(|pattern| pattern.matches(event_type))
             && !self.excluded.iter().any(|pattern| pattern.matches(event_type))
+    }
+
+    /// True if both catch the same by the same patterns, in whatever order they are named.
+    pub fn same(&self, other: &Self) -> bool {
+        let sorted = |patterns: &[Pattern]| patterns.iter().cloned().collect::<BTreeSet<_>>();
+        sorted(&self.included) == sorted(&other.included) && sorted(&self.excluded) == sorted(&other.excluded)
     }
 
     /// The patterns, exclusions left out.
@@ -129,6 +146,11 @@ impl<'de> Deserialize<'de> for Patterns {
     }
 }
 
-fn invalid(detail: impl Into<String>) -> Error {
-    Error::invalid(ErrorKind::InvalidBody, vec![FieldError::new("/types", "invalid_pattern", detail)])
+const CODE: &str = "invalid_pattern";
+
+fn invalid(faults: Vec<FieldError>) -> Error {
+    Error::invalid(ErrorKind::InvalidBody, faults)
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,11 @@ impl FromStr for Position {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unreadable = || Error::new(ErrorKind::BadRequest, format!("`{text}` is not a position of this log"));
-        let mut parts = text.split('.').map(|part| u64::from_str_radix(part, 16).map_err(|_| unreadable()));
+        let unreadable = || Error::new(ErrorKind::BadRequest, format!("{text:?} is not a position of this log"));
+        let mut parts = text.split('.').map(|part| match part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => u64::from_str_radix(part, 16).map_err(|_| unreadable()),
+            false => Err(unreadable()),
+        });
         let epoch = Epoch(parts.next().ok_or_else(unreadable)??);
         let lanes = parts.collect::<Result<Vec<_>, _>>()?;
         if lanes.is_empty() { Err(unreadable()) } else { Ok(Self { epoch, lanes }) }
@@ -121,3 +124,6 @@ impl TurnId {
         Self(XxHash3_64::oneshot(tenant.as_str().as_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests;
