@@ -37,12 +37,20 @@ at_least() {
 
 is_there() {
   case $1 in
-    # A compiler without headers or start files is there and yet cannot build anything.
-    cc) command -v cc >/dev/null && printf '#include <stdio.h>\nint main(void) { return 0; }\n' \
-      | cc -x c -o /dev/null - 2>/dev/null ;;
+    cc) command -v cc >/dev/null && can_compile ;;
     /*) [[ -e $1 ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac
+}
+
+# A compiler without headers or start files is there and yet cannot build anything.
+can_compile() {
+  local place status=0
+  place=$(mktemp -d)
+  printf '#include <stdio.h>\nint main(void) { return 0; }\n' >"$place/program.c"
+  cc -o "$place/program" "$place/program.c" 2>/dev/null || status=1
+  rm -rf "$place"
+  return "$status"
 }
 
 # need_packages build test: installs what these need, by the list in debian-packages, and what is missing.
