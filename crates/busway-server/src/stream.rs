@@ -22,7 +22,7 @@ use crate::{
 /// How often a comment shows that the connection is alive.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Events that may wait for a slow reader; the rest waits in the log.
-const AHEAD: usize = 256;
+const AHEAD: usize = 32;
 /// Bytes that go out in one piece.
 const PIECE: usize = 64 << 10;
 

@@ -1,1 +1,10 @@
-//! x
+//! The server as its callers see it: a real one on a port of its own, over the memory backend, called by a real
+//! HTTP client. The modules mirror the tree of addresses.
+
+mod access;
+mod api;
+mod bad_input;
+mod health;
+mod paths;
+mod shutdown;
+mod support;

@@ -1,0 +1,4 @@
+mod dead_letters;
+mod events;
+mod operations;
+mod subscriptions;
