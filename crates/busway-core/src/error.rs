@@ -200,6 +200,12 @@ impl Error {
         Self { fields, ..Self::new(kind, detail) }
     }
 
+    /// The same error told in other words.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// The same error with another status.
     pub fn with_status(mut self, status: Status) -> Self {
         self.status = status;

@@ -28,12 +28,15 @@ pub struct Filter {
     pub types: Option<Arc<Patterns>>,
     /// Events of this tenant.
     pub tenant: Option<TenantId>,
+    /// No events of these tenants.
+    pub except: Vec<TenantId>,
 }
 
 impl Filter {
     /// True if an event is wanted. Entries that cannot be decoded are always wanted.
     pub fn matches(&self, event: &Event) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| *tenant == event.tenant)
+            && !self.except.contains(&event.tenant)
             && self.types.as_ref().is_none_or(|types| types.matches(&event.event_type))
     }
 }

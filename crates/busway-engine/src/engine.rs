@@ -1,130 +1,332 @@
-use std::{sync::Arc, time::Duration};
-
-use busway_core::{
-    DeadLetter, DeadLetterQuery, Definition, Entry, NewEvent, OperationRecord, Owner, Page, Patterns, Payload, Position, Result,
-    Seam, Start, Stores, SubscriptionName, TenantId,
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use uuid::Uuid;
 
-use crate::{Config, EventPage, EventQuery, EventReport, Explained, Handler, Leased, Published, Put, Settled, Settlements, ShutdownReport, SubscriptionView};
+use arc_swap::ArcSwap;
+use busway_core::{
+    Error, ErrorKind, Event, FieldError, Heads, MemberId, MemberRecord, NewEvent,
+    Result, Request, LaneId, Seam, Stores, SubscriptionId,
+};
+use tokio::sync::{Notify, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Config, Published, ShutdownReport,
+    append::Appender,
+    deliver::{AlonePermit, Reader, Work},
+    inline::Inline,
+    lane::Limits,
+    members,
+    pull::PullLanes,
+    registry::Registry,
+};
+
+/// The largest event, as JSON text.
+const MAX_EVENT: usize = 256 << 10;
+/// Holds of one lane that may be armed or running at once.
+const ARMED: usize = 256;
 
 /// The bus over one backend. Cheap to clone; clones are one engine.
 #[derive(Clone)]
-pub struct Engine {}
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all parts of an engine share.
+pub(crate) struct Inner {
+    pub(crate) stores: Stores,
+    pub(crate) config: Config,
+    pub(crate) seam: Seam,
+    pub(crate) opened: Heads,
+    pub(crate) inline: Inline,
+    pub(crate) appender: Arc<Appender>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) registry: ArcSwap<Registry>,
+    pub(crate) pulls: PullLanes,
+    /// Requests not yet carried out, as last seen.
+    pub(crate) asked: ArcSwap<Vec<Request>>,
+    works: Mutex<BTreeMap<SubscriptionId, Arc<Work>>>,
+    pub(crate) member: MemberRecord,
+    /// Members that live, as last watched.
+    pub(crate) living: ArcSwap<Vec<MemberRecord>>,
+    pub(crate) alone: AlonePermit,
+    /// Asks for a heartbeat now.
+    pub(crate) poke: Notify,
+    /// Heartbeats so far.
+    pub(crate) beats: watch::Sender<u64>,
+    /// Told whenever a lane has become idle, a runner has ended or a definition has changed.
+    pub(crate) stirred: Arc<Notify>,
+    /// Services: heartbeat, reader, replays, operations.
+    pub(crate) services: TaskTracker,
+    /// Runners and their handlers.
+    pub(crate) runs: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    pub(crate) services_stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("stores", &self.inner.stores).finish_non_exhaustive()
+    }
+}
 
 impl Engine {
     /// Opens the engine over a backend: joins as a member and starts its services.
     pub async fn start(stores: Stores, config: Config, seam: Seam) -> Result<Self> {
-        let _ = (stores, config, seam);
-        todo!()
+        let opened = stores.log.heads().await?;
+        let services = TaskTracker::new();
+        let parallel = stores.log.capabilities().parallel_appends;
+        let appender = Appender::new(config.append_batch, config.append_queue, parallel, services.clone());
+        let member = MemberRecord {
+            id: MemberId(seam.id()),
+            name: format!("{}@{}:{}", config.app, hostname(), std::process::id()),
+            counter: 0,
+            lease_ms: u64::try_from(config.lease.as_millis()).unwrap_or(u64::MAX),
+            serves: Vec::new(),
+        };
+        let inner = Arc::new(Inner {
+            reader: Arc::new(Reader::new(&opened.seqs)),
+            appender: Arc::new(appender),
+            inline: Inline::new(),
+            registry: ArcSwap::default(),
+            pulls: PullLanes::default(),
+            asked: ArcSwap::default(),
+            works: Mutex::default(),
+            living: ArcSwap::default(),
+            alone: AlonePermit::new(),
+            poke: Notify::new(),
+            beats: watch::Sender::new(0),
+            stirred: Arc::default(),
+            runs: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            services_stop: CancellationToken::new(),
+            services,
+            opened,
+            member,
+            stores,
+            config,
+            seam,
+        });
+        inner.reload().await?;
+        let reader = Arc::clone(&inner.reader);
+        let log = Arc::clone(&inner.stores.log);
+        inner.services.spawn(reader.follow(log, inner.seam.clone(), inner.services_stop.clone()));
+        inner.services.spawn(members::attend(Arc::clone(&inner)));
+        Ok(Self { inner })
     }
 
     /// Where time, ids and randomness come from.
-    pub fn seam(&self) -> &Seam { todo!() }
+    pub fn seam(&self) -> &Seam {
+        &self.inner.seam
+    }
 
     /// The backend.
-    pub fn stores(&self) -> &Stores { todo!() }
+    pub fn stores(&self) -> &Stores {
+        &self.inner.stores
+    }
 
     /// How it works.
-    pub fn config(&self) -> &Config { todo!() }
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The inline listeners.
+    pub fn inline(&self) -> &Inline {
+        &self.inner.inline
+    }
 
     /// Publishes events, all or none, in the order given; returns once they are stored, then runs the inline
     /// listeners for those that are no duplicates. Missing ids, times and tenants are filled in.
-    pub async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>> { todo!() }
-
-    /// What these would reach, in the same order; publishes nothing.
-    pub async fn explain(&self, events: &[NewEvent]) -> Result<Vec<Explained>> { todo!() }
-
-    /// Subscribes a handler in this process (mode `run`). Another definition under the name is refused with
-    /// `DefinitionDiffers` unless `update`; a second handler for it in this process too.
-    pub async fn subscribe(&self, owner: Owner, name: SubscriptionName, definition: Definition, update: bool, handler: Arc<dyn Handler>) -> Result<SubscriptionView> { todo!() }
-
-    /// Ends this process's work on a subscription, gracefully; the subscription stays.
-    pub async fn unsubscribe(&self, owner: &Owner, name: &SubscriptionName) -> Result<()> { todo!() }
-
-    /// Makes a subscription, or finds it as asked, or changes it if `update`; answers when every lane that is
-    /// held has adopted the change.
-    pub async fn put(&self, owner: Owner, name: SubscriptionName, definition: Definition, update: bool) -> Result<(Put, SubscriptionView)> { todo!() }
-
-    /// One subscription; `NotFound`.
-    pub async fn subscription(&self, owner: &Owner, name: &SubscriptionName) -> Result<SubscriptionView> { todo!() }
-
-    /// All subscriptions by (owner, name), or one owner's.
-    pub async fn subscriptions(&self, owner: Option<&Owner>) -> Result<Vec<SubscriptionView>> { todo!() }
-
-    /// Removes a subscription.
-    pub async fn remove(&self, owner: &Owner, name: &SubscriptionName, keep_dead_letters: bool) -> Result<()> { todo!() }
-
-    /// Stops handing out.
-    pub async fn pause(&self, owner: &Owner, name: &SubscriptionName) -> Result<SubscriptionView> { todo!() }
-
-    /// Goes on handing out.
-    pub async fn resume(&self, owner: &Owner, name: &SubscriptionName) -> Result<SubscriptionView> { todo!() }
-
-    /// Goes on from another place.
-    pub async fn seek(&self, owner: &Owner, name: &SubscriptionName, to: Start) -> Result<SubscriptionView> { todo!() }
-
-    /// Delivers stored events once more to this subscription alone; returns the operation. `Busy` while
-    /// another replay of it runs.
-    pub async fn replay(&self, owner: &Owner, name: &SubscriptionName, from: Start, to: Start, types: Option<Patterns>) -> Result<Uuid> { todo!() }
-
-    /// Leases up to `max` (1 to 1,000) deliveries of a subscription of mode `pull`; waits up to `wait` for the
-    /// first. `WrongMode` for another mode.
-    pub async fn pull(&self, owner: &Owner, name: &SubscriptionName, max: usize, wait: Duration) -> Result<Vec<Leased>> { todo!() }
-
-    /// Settles leased deliveries; results in the order ack, retry, dead, extend. An id twice: `InvalidBody`
-    /// and nothing is applied.
-    pub async fn settle(&self, owner: &Owner, name: &SubscriptionName, settlements: Settlements) -> Result<Vec<Settled>> { todo!() }
-
-    /// Dead letters by rising id.
-    pub async fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Page<DeadLetter>> { todo!() }
-
-    /// One dead letter of an owner's subscriptions (`None`: anybody's); `NotFound`.
-    pub async fn dead_letter(&self, owner: Option<&Owner>, id: u64) -> Result<DeadLetter> { todo!() }
-
-    /// Sets the payload that a retry delivers; the event itself stays.
-    pub async fn edit_dead_letter(&self, owner: Option<&Owner>, id: u64, payload: Payload) -> Result<DeadLetter> { todo!() }
-
-    /// Runs a dead letter again, its attempts from 1; it leaves the list once acknowledged.
-    pub async fn retry_dead_letter(&self, owner: Option<&Owner>, id: u64) -> Result<()> { todo!() }
-
-    /// Removes a dead letter; a key that it blocks goes on.
-    pub async fn discard_dead_letter(&self, owner: Option<&Owner>, id: u64) -> Result<()> { todo!() }
-
-    /// Retries all that match (`after_id` and `limit` are not looked at); returns the operation.
-    pub async fn retry_dead_letters(&self, query: DeadLetterQuery) -> Result<Uuid> { todo!() }
-
-    /// Discards all that match; returns the operation.
-    pub async fn discard_dead_letters(&self, query: DeadLetterQuery) -> Result<Uuid> { todo!() }
-
-    /// One operation of an owner (`None`: anybody's); `NotFound`.
-    pub async fn operation(&self, owner: Option<&Owner>, id: Uuid) -> Result<OperationRecord> { todo!() }
-
-    /// Ends an operation.
-    pub async fn cancel_operation(&self, owner: Option<&Owner>, id: Uuid) -> Result<()> { todo!() }
-
-    /// Stored events.
-    pub async fn events(&self, query: EventQuery) -> Result<EventPage> { todo!() }
-
-    /// One event and what became of it, by its id or by a beginning of it that is unique (at least 4 hex
-    /// digits); `NotFound`. Deliveries of subscriptions of `owner` alone, of all if `None`.
-    pub async fn event(&self, tenant: Option<&TenantId>, owner: Option<&Owner>, id: &str) -> Result<EventReport> { todo!() }
-
-    /// Events as they are stored, from now or after a position; pins nothing. `PositionLost` if the position is
-    /// not one of this log, or lies before what was pruned.
-    pub async fn tail(&self, types: Patterns, tenant: Option<TenantId>, since: Option<Position>) -> Result<Tail> { todo!() }
+    pub async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>> {
+        let inner = &self.inner;
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let events = inner.complete(events)?;
+        let appended = inner.appender.append(&inner.stores.log, &inner.seam, events.clone()).await?;
+        let mut published = Vec::with_capacity(events.len());
+        for (event, appended) in events.iter().zip(appended) {
+            if !appended.duplicate {
+                inner.inline.dispatch_stored(event);
+            }
+            published.push(Published { id: event.id, duplicate: appended.duplicate, stored_at: appended.stored_at });
+        }
+        Ok(published)
+    }
 
     /// Whether the backend answers and the engine runs.
-    pub async fn ready(&self) -> Result<()> { todo!() }
+    pub async fn ready(&self) -> Result<()> {
+        if self.inner.stop.is_cancelled() {
+            return Err(Error::new(ErrorKind::Closed, "the bus is shut down"));
+        }
+        self.inner.stores.log.heads().await.map(|_| ())
+    }
+
+    /// Ends when every lane that this process works on has caught up and nothing runs, waits in line or is
+    /// being stored, apart from holds that wait for their time or for someone.
+    pub async fn idle(&self) -> Result<()> {
+        loop {
+            let stirred = self.inner.stirred.notified();
+            tokio::pin!(stirred);
+            stirred.as_mut().enable();
+            if self.inner.is_idle().await? {
+                return Ok(());
+            }
+            stirred.await;
+        }
+    }
 
     /// Ends gracefully: takes nothing new, finishes or hands back what runs, settles, leaves.
-    pub async fn shutdown(&self) -> Result<ShutdownReport> { todo!() }
+    pub async fn shutdown(&self) -> Result<ShutdownReport> {
+        let inner = &self.inner;
+        inner.stop.cancel();
+        inner.appender.close();
+        let works = inner.works();
+        let running: u64 = works.values().map(|work| inner.running(work)).sum();
+        for work in works.values() {
+            for handle in work.lanes().values() {
+                handle.release.cancel();
+            }
+        }
+        inner.runs.close();
+        let mut cancelled = 0;
+        tokio::select! {
+            biased;
+            () = inner.runs.wait() => {}
+            () = inner.seam.clock().sleep(inner.config.grace) => {
+                cancelled = works.values().map(|work| inner.running(work)).sum();
+                for work in works.values() {
+                    for handle in work.lanes().values() {
+                        handle.cancel.cancel();
+                    }
+                }
+                tokio::select! {
+                    biased;
+                    () = inner.runs.wait() => {}
+                    () = inner.seam.clock().sleep(Duration::from_secs(5)) => {}
+                }
+            }
+        }
+        inner.services_stop.cancel();
+        inner.services.close();
+        inner.services.wait().await;
+        inner.stores.checkpoints.remove_member(inner.member.id).await?;
+        Ok(ShutdownReport { finished: running.saturating_sub(cancelled), cancelled })
+    }
 }
 
-/// Events as they are stored; ends with its owner.
-pub struct Tail {}
+impl Inner {
+    /// Events as they are stored: ids, times and tenants filled in, sizes checked.
+    pub(crate) fn complete(&self, events: Vec<NewEvent>) -> Result<Vec<Arc<Event>>> {
+        let now = self.seam.now();
+        let several = events.len() > 1;
+        let mut faults = Vec::new();
+        let mut complete = Vec::with_capacity(events.len());
+        for (index, event) in events.into_iter().enumerate() {
+            let size = event.payload.as_str().len() + event.metadata.as_str().len();
+            if size > MAX_EVENT {
+                let detail = format!("has {size} bytes; an event may have {MAX_EVENT}");
+                let fault = FieldError::new("/payload", "too_large", detail);
+                faults.push(FieldError { index: several.then_some(index), ..fault });
+            }
+            complete.push(Arc::new(Event {
+                id: event.id.unwrap_or_else(|| self.seam.id()),
+                event_type: event.event_type,
+                tenant: event.tenant.unwrap_or_else(|| self.config.default_tenant.clone()),
+                key: event.key,
+                time: event.time.unwrap_or(now),
+                payload: event.payload,
+                metadata: event.metadata,
+            }));
+        }
+        if faults.is_empty() { Ok(complete) } else { Err(Error::invalid(ErrorKind::InvalidEvent, faults)) }
+    }
 
-impl Tail {
-    /// The next event and the position after it; waits for one. `PositionLost` if what is next was pruned.
-    pub async fn next(&mut self) -> Result<(Arc<Entry>, Position)> { todo!() }
+    pub(crate) fn limits(&self) -> Limits {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Limits {
+            window: self.config.window.max(1),
+            window_bytes: self.config.window_bytes,
+            max_holds: self.config.max_holds.max(1),
+            armed: ARMED,
+            breaker: self.config.breaker.max(1),
+            slow_ms: millis(self.config.slow),
+            crowd_ms: 250,
+            lazy_ms: 1_000,
+        }
+    }
+
+    /// What this process has handlers for.
+    pub(crate) fn works(&self) -> BTreeMap<SubscriptionId, Arc<Work>> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn work(&self, id: SubscriptionId) -> Option<Arc<Work>> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Takes up work; false if this process works on the subscription already.
+    pub(crate) fn take_up(&self, id: SubscriptionId, work: Arc<Work>) -> bool {
+        let mut works = self.works.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = !works.contains_key(&id);
+        if free {
+            works.insert(id, work);
+        }
+        free
+    }
+
+    pub(crate) fn forget(&self, id: SubscriptionId) -> Option<Arc<Work>> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+
+    /// Beats now, and waits until that is done.
+    pub(crate) async fn beat_now(&self) {
+        let mut beats = self.beats.subscribe();
+        // Two: the one under way may have begun before what it is to see.
+        for _ in 0..2 {
+            self.poke.notify_one();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                changed = beats.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// True if something is asked of the lane, as last seen.
+    pub(crate) fn is_asked(&self, id: SubscriptionId, lane: LaneId) -> bool {
+        self.asked.load().iter().any(|request| request.subscription == id && request.lane == lane)
+    }
+
+    /// Forgets requests that were carried out.
+    pub(crate) fn strike(&self, ids: &[u64]) {
+        if !ids.is_empty() {
+            self.asked.rcu(|asked| asked.iter().filter(|request| !ids.contains(&request.id)).cloned().collect::<Vec<_>>());
+        }
+    }
+
+    fn running(&self, work: &Work) -> u64 {
+        work.lanes().values().map(|handle| handle.shown.running.load(std::sync::atomic::Ordering::Relaxed)).sum()
+    }
+
+    async fn is_idle(&self) -> Result<bool> {
+        use std::sync::atomic::Ordering::Acquire;
+        let heads = self.stores.log.heads().await?;
+        Ok(self.works().values().all(|work| {
+            let lanes = work.lanes();
+            lanes.len() == heads.seqs.len()
+                && lanes.iter().all(|(lane, handle)| {
+                    let shown = &handle.shown;
+                    let paused = work.is_paused();
+                    let read = shown.cursor.load(Acquire) >= heads.seqs[usize::from(lane.0)] || paused;
+                    read && shown.idle.load(Acquire) == 1
+                })
+        }))
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".into(), |name| name.trim().to_owned())
 }

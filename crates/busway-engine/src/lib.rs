@@ -1,14 +1,23 @@
 //! Busway's engine: everything that is the same on every backend.
 
+mod append;
 mod config;
+mod definitions;
+mod deliver;
 mod engine;
 mod handler;
+pub mod inline;
 mod lane;
+mod members;
+mod pull;
+mod registry;
+mod tail;
 mod views;
 
 pub use config::Config;
-pub use engine::{Engine, Tail};
+pub use engine::Engine;
 pub use handler::{BoxFuture, Deadline, Delivery, Handler, Outcome};
+pub use tail::Tail;
 pub use views::{
     DeliveryState, DeliveryView, EventPage, EventQuery, EventReport, Explained, Leased, Published, Put, SettleDead,
     SettleExtend, SettleRetry, Settled, Settlements, ShutdownReport, SubscriptionView,

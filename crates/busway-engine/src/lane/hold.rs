@@ -18,6 +18,8 @@ pub(super) enum Phase {
     Ready,
     /// For its handler.
     Running,
+    /// For its puller, until `due`.
+    Leased,
     /// For the commit that stores its dead letter.
     Dying(DeadCause),
     /// For someone to decide.
@@ -38,6 +40,10 @@ pub(super) struct Hold {
     pub(super) phase: Phase,
     pub(super) attempt: u32,
     pub(super) due: Timestamp,
+    /// Leased: the number that a settlement must bear.
+    pub(super) fence: u64,
+    /// Leased: the last event of the lease.
+    pub(super) last: Seq,
     pub(super) failures: Vec<Failure>,
     /// Later events of the key, ascending.
     pub(super) backlog: VecDeque<Seq>,
@@ -61,6 +67,8 @@ impl Hold {
             phase,
             attempt: 1,
             due: Timestamp::default(),
+            fence: 0,
+            last: 0,
             failures: Vec::new(),
             backlog: VecDeque::new(),
             backlog_stored: 0,
@@ -79,13 +87,16 @@ impl Hold {
             head: record.head,
             again: record.again,
             phase: match record.state {
-                HoldState::Waiting | HoldState::Leased => Phase::Waiting,
+                HoldState::Waiting => Phase::Waiting,
+                HoldState::Leased => Phase::Leased,
                 HoldState::Suspect => Phase::Suspect,
                 HoldState::Running => Phase::Running,
                 HoldState::Blocked => Phase::Blocked,
             },
             attempt: record.attempt,
             due: record.due,
+            fence: record.fence,
+            last: record.last,
             failures: record.failures.clone(),
             backlog: record.backlog.iter().filter(later).copied().collect(),
             backlog_stored: record.backlog.last().copied().unwrap_or(0),
@@ -106,12 +117,13 @@ impl Hold {
                 Phase::Waiting | Phase::Dying(_) | Phase::Spent => HoldState::Waiting,
                 Phase::Suspect => HoldState::Suspect,
                 Phase::Arming | Phase::Ready | Phase::Running => HoldState::Running,
+                Phase::Leased => HoldState::Leased,
                 Phase::Blocked => HoldState::Blocked,
             },
             attempt: self.attempt,
             due: self.due,
-            fence: 0,
-            last: 0,
+            fence: self.fence,
+            last: self.last,
             failures: self.failures.clone(),
             backlog: Vec::new(),
         }

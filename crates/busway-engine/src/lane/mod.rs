@@ -321,7 +321,7 @@ impl<E: Clone> Lane<E> {
         if let Some(hold) = self.holds.get_mut(&key) {
             if matches!(hold.phase, Phase::Ready) && hold.target() == seq {
                 hold.phase = Phase::Running;
-                return Run { seq, key, turn, attempt: hold.attempt, alone, again: hold.again == Some(seq), body: None };
+                return Run { seq, key, turn, attempt: hold.attempt, alone, again: hold.again == Some(seq) || hold.letter, body: None };
             }
         }
         let stream = stream_of(&mut self.main, &mut self.turns, turn);
@@ -506,6 +506,11 @@ impl<E: Clone> Lane<E> {
         self.lost
     }
 
+    /// True while the commit that takes the lane is not confirmed.
+    pub(crate) fn is_taking(&self) -> bool {
+        self.taking
+    }
+
     /// True once the lane was given back.
     pub(crate) fn is_released(&self) -> bool {
         self.released
@@ -529,6 +534,16 @@ impl<E: Clone> Lane<E> {
     /// Tenants that are held.
     pub(crate) fn held_turns(&self) -> impl Iterator<Item = TurnId> + '_ {
         self.turns.keys().copied()
+    }
+
+    /// True if something may start as far as the lane is concerned.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || matches!(self.alone, Alone::Ready { .. })
+    }
+
+    /// Some entry of a held tenant.
+    pub(crate) fn body_of(&self, turn: TurnId) -> Option<&E> {
+        self.turns.get(&turn).and_then(Stream::first_body)
     }
 
     /// How many keys are held.

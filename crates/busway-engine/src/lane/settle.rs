@@ -103,7 +103,7 @@ impl<E: Clone> Lane<E> {
                 self.spent.insert(key);
             }
             Phase::Running => self.armed += 1,
-            Phase::Arming | Phase::Ready | Phase::Dying(_) | Phase::Blocked => {}
+            Phase::Arming | Phase::Ready | Phase::Leased | Phase::Dying(_) | Phase::Blocked => {}
         }
         if hold.is_growing() {
             self.growing.insert(key);

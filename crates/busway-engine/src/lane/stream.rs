@@ -157,6 +157,10 @@ impl<E> Stream<E> {
         self.slots.len()
     }
 
+    pub(super) fn first_body(&self) -> Option<&E> {
+        self.slots.front().map(|slot| &slot.body)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

@@ -1,0 +1,179 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use busway_core::{Appended, Error, ErrorKind, Event, Log, Result, Seam};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+
+/// How often an append whose outcome is unknown, or that failed for a while, is repeated before its
+/// publishers are told.
+const REPEATS: u32 = 8;
+
+/// Group commit: what publishers bring while one append is under way goes with the next.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    queue: Mutex<Queue>,
+    room: Arc<Semaphore>,
+    queue_size: usize,
+    batch: usize,
+    parallel: usize,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    groups: VecDeque<Group>,
+    /// Appends under way.
+    appending: usize,
+    closed: bool,
+}
+
+/// The events of one publisher: all or none.
+#[derive(Debug)]
+struct Group {
+    events: Vec<Arc<Event>>,
+    reply: oneshot::Sender<Result<Vec<Appended>>>,
+}
+
+impl Appender {
+    pub(crate) fn new(batch: usize, queue_size: usize, parallel: usize, tasks: TaskTracker) -> Self {
+        Self {
+            queue: Mutex::default(),
+            room: Arc::new(Semaphore::new(queue_size)),
+            queue_size,
+            batch: batch.max(1),
+            parallel: parallel.max(1),
+            tasks,
+        }
+    }
+
+    /// Stores the events, all or none; waits while too many wait already.
+    pub(crate) async fn append(self: &Arc<Self>, log: &Arc<dyn Log>, seam: &Seam, events: Vec<Arc<Event>>) -> Result<Vec<Appended>> {
+        let closed = || Error::new(ErrorKind::Closed, "the bus is shut down");
+        let weight = u32::try_from(events.len().min(self.queue_size)).unwrap_or(u32::MAX);
+        let _room = self.room.acquire_many(weight).await.map_err(|_| closed())?;
+        let (reply, answer) = oneshot::channel();
+        let lead = {
+            let mut queue = self.lock();
+            if queue.closed {
+                return Err(closed());
+            }
+            queue.groups.push_back(Group { events, reply });
+            let lead = queue.appending < self.parallel;
+            queue.appending += usize::from(lead);
+            lead
+        };
+        if lead {
+            // A task of its own: the publisher who happens to come first may go away.
+            self.tasks.spawn(Arc::clone(self).lead(Arc::clone(log), seam.clone()));
+        }
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Refuses what comes from now on.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends batch after batch until nothing waits.
+    async fn lead(self: Arc<Self>, log: Arc<dyn Log>, seam: Seam) {
+        while let Some(groups) = self.next() {
+            let several = groups.len() > 1;
+            store(&log, &seam, groups).await;
+            if several {
+                // Whoever was answered just now gets to bring the next before the batch is closed.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Vec<Group>> {
+        let mut queue = self.lock();
+        let mut groups = Vec::new();
+        let mut events = 0;
+        while let Some(group) = queue.groups.front() {
+            if !groups.is_empty() && events + group.events.len() > self.batch {
+                break;
+            }
+            events += group.events.len();
+            groups.extend(queue.groups.pop_front());
+        }
+        if groups.is_empty() {
+            queue.appending -= 1;
+            return None;
+        }
+        Some(groups)
+    }
+}
+
+/// Stores several publishers' events in one append; if one of them brings what the store refuses, each
+/// publisher's on their own.
+async fn store(log: &Arc<dyn Log>, seam: &Seam, mut groups: Vec<Group>) {
+    if groups.len() == 1 {
+        if let Some(group) = groups.pop() {
+            let result = repeat(log, seam, &group.events).await;
+            // The publisher may have gone away; the events are stored all the same.
+            let _ = group.reply.send(result);
+        }
+        return;
+    }
+    let all: Vec<Arc<Event>> = groups.iter().flat_map(|group| group.events.iter().cloned()).collect();
+    match repeat(log, seam, &all).await {
+        Ok(appended) => {
+            let mut appended = appended.into_iter();
+            for group in groups {
+                let own = appended.by_ref().take(group.events.len()).collect();
+                let _ = group.reply.send(Ok(own));
+            }
+        }
+        Err(error) if error.is_temporary() => {
+            for group in groups {
+                let again = Error::new(error.kind(), error.detail()).with_status(error.status());
+                let _ = group.reply.send(Err(again));
+            }
+        }
+        Err(_) => {
+            for group in groups {
+                let result = repeat(log, seam, &group.events).await;
+                let _ = group.reply.send(result);
+            }
+        }
+    }
+}
+
+/// Appends, and repeats with the same ids what failed for a while or has an unknown outcome.
+async fn repeat(log: &Arc<dyn Log>, seam: &Seam, events: &[Arc<Event>]) -> Result<Vec<Appended>> {
+    let mut unknown = false;
+    let mut repeats = 0;
+    loop {
+        match log.append(events).await {
+            Ok(mut appended) => {
+                if unknown {
+                    // What the lost answer stored is no duplicate to its publisher.
+                    for appended in &mut appended {
+                        appended.duplicate = false;
+                    }
+                }
+                return Ok(appended);
+            }
+            Err(error) if error.is_temporary() && repeats < REPEATS => {
+                unknown |= error.kind() == ErrorKind::OutcomeUnknown;
+                repeats += 1;
+                tracing::warn!(%error, repeats, "append failed, repeating it");
+                seam.clock().sleep(Duration::from_millis(5 << repeats)).await;
+            }
+            Err(error) if unknown => {
+                let detail = format!("{}; repeat it with the same ids", error.detail());
+                return Err(Error::new(ErrorKind::OutcomeUnknown, detail).with_source(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

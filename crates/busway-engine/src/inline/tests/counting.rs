@@ -1,0 +1,123 @@
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::*;
+use crate::inline::registry::MOST_TYPES;
+
+#[test]
+fn what_nobody_hears_is_counted_too() {
+    let inline = Inline::new();
+    for _ in 0..5 {
+        inline.emit(&acme(), &ShiftCreated {});
+        inline.dispatch_stored(&stored("a.b", "{}"));
+    }
+    let stats = inline.stats();
+    let expected = [(event_type("a.b"), 5), (event_type("shift.created"), 5)];
+    assert_eq!(stats.emitted.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!((stats.emitted_others, stats.looped, stats.listeners.len()), (0, 0, 0));
+}
+
+#[test]
+fn listeners_of_one_name_are_counted_as_one() {
+    let inline = Inline::new();
+    inline.on::<ShiftCreated>("count", |_, _| Ok(()));
+    inline.on_types("count", types("*"), |_| Err("no".into()));
+    inline.on_types("other", types("*"), |_| Ok(()));
+    inline.emit(&acme(), &ShiftCreated {});
+    let stats = inline.stats();
+    let names: Vec<_> = stats.listeners.iter().map(|stats| &*stats.name).collect();
+    assert_eq!(names, ["count", "other"]);
+    assert_eq!(runs(&inline, "count"), (2, 1));
+}
+
+#[test]
+fn counts_are_exact_while_threads_emit_and_listeners_come_and_go() {
+    const EACH: u64 = 20_000;
+    let inline = Inline::new();
+    inline.on::<ShiftCreated>("value", |_, _| Ok(()));
+    inline.on_types("wild", types("*.created"), |_| Ok(()));
+    let start = Barrier::new(4);
+    let emitting = || {
+        start.wait();
+        for n in 0..EACH {
+            inline.emit(&acme(), &ShiftCreated {});
+            if n % 4 == 0 {
+                inline.dispatch_stored(&stored("ticket.created", "{}"));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let emitters: Vec<_> = (0..3).map(|_| scope.spawn(emitting)).collect();
+        start.wait();
+        let mut seen = 0;
+        while emitters.iter().any(|emitter| !emitter.is_finished()) {
+            let passing = inline.on_types("passing", types("shift.*"), |_| Ok(()));
+            let now = runs(&inline, "wild").0;
+            assert!(now >= seen, "{now} {seen}");
+            seen = now;
+            passing.remove();
+        }
+    });
+    assert_eq!(emitted(&inline, "shift.created"), 3 * EACH);
+    assert_eq!(emitted(&inline, "ticket.created"), 3 * EACH / 4);
+    assert_eq!(runs(&inline, "value"), (3 * EACH, 0));
+    assert_eq!(runs(&inline, "wild"), (3 * EACH + 3 * EACH / 4, 0));
+}
+
+#[test]
+fn endless_type_names_take_bounded_room_and_lose_no_count() {
+    let inline = Inline::new();
+    inline.on_types("all", types("*"), |_| Ok(()));
+    let often = stored("often", "{}");
+    let mut total = 0;
+    for n in 0..MOST_TYPES * 3 {
+        inline.dispatch_stored(&stored(&format!("junk{n}"), "{}"));
+        inline.dispatch_stored(&often);
+        total += 2;
+        if n % 5_000 == 0 {
+            inline.on_types("more", types("*"), |_| Ok(()));
+        }
+    }
+    let stats = inline.stats();
+    assert_eq!(stats.emitted[&event_type("often")], total / 2);
+    assert_eq!(stats.emitted.values().sum::<u64>() + stats.emitted_others, total);
+    assert!(stats.emitted.len() <= 2 * MOST_TYPES, "{}", stats.emitted.len());
+    assert!(inline.shared.plans.load().len() <= MOST_TYPES);
+    assert_eq!(runs(&inline, "all"), (total, 0));
+}
+
+#[test]
+fn a_type_that_is_emitted_as_a_value_stays_known_among_endless_names() {
+    let inline = Inline::new();
+    inline.emit(&acme(), &ShiftCreated {});
+    inline.dispatch_stored(&stored("shift.created", "{}"));
+    for n in 0..MOST_TYPES * 2 {
+        let junk = stored(&format!("junk{n}"), "{}");
+        (0..3).for_each(|_| inline.dispatch_stored(&junk));
+    }
+    inline.emit(&acme(), &ShiftCreated {});
+    assert_eq!(emitted(&inline, "shift.created"), 3);
+}
+
+#[test]
+fn latencies_are_sampled() {
+    let inline = Inline::new();
+    inline.on::<ShiftCreated>("quick", |_, _| Ok(()));
+    inline.on::<ShiftCreated>("slow", |_, _| {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(50) {}
+        Ok(())
+    });
+    inline.on::<TicketCreated>("never", |_, _| Ok(()));
+    for _ in 0..640 {
+        inline.emit(&acme(), &ShiftCreated {});
+    }
+    let stats = inline.stats();
+    let [quick, slow, never] = &stats.listeners[..] else { panic!("{stats:?}") };
+    assert!(slow.p50.unwrap() >= Duration::from_micros(48), "{slow:?}");
+    assert!(slow.p99 >= slow.p50 && quick.p50 < slow.p50, "{stats:?}");
+    assert_eq!((never.p50, never.p99), (None, None));
+}

@@ -1,0 +1,203 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use busway_core::{
+    Checkpoint, LaneId, MemberId, MemberRecord, Result, SubscriptionId,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    deliver::{Ended, LaneHandle, Place, Work},
+    engine::Inner,
+    registry::Registry,
+};
+
+/// What one member has watched of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Each other member's counter, and since when it has stood there.
+    seen: HashMap<MemberId, (u64, Duration)>,
+    changes: Option<u64>,
+    counter: u64,
+}
+
+impl Watch {
+    /// Which of these members live, the watcher included: their counters have moved within a lease of the
+    /// watcher's own clock.
+    fn living(&mut self, me: MemberId, members: &[MemberRecord], elapsed: Duration) -> BTreeMap<MemberId, MemberRecord> {
+        self.seen.retain(|id, _| members.iter().any(|member| member.id == *id));
+        let mut living = BTreeMap::new();
+        for member in members {
+            let seen = self.seen.entry(member.id).or_insert((member.counter, elapsed));
+            if seen.0 != member.counter {
+                *seen = (member.counter, elapsed);
+            }
+            if member.id == me || elapsed.saturating_sub(seen.1) < member.lease() {
+                living.insert(member.id, member.clone());
+            }
+        }
+        living
+    }
+
+    /// Members that have been silent for so long that nobody will miss their records.
+    fn forgotten<'a>(&self, members: &'a [MemberRecord], elapsed: Duration) -> impl Iterator<Item = MemberId> + 'a {
+        let silent: BTreeSet<MemberId> = members
+            .iter()
+            .filter(|member| {
+                self.seen.get(&member.id).is_some_and(|(_, since)| elapsed.saturating_sub(*since) > member.lease() * 20)
+            })
+            .map(|member| member.id)
+            .collect();
+        members.iter().map(|member| member.id).filter(move |id| silent.contains(id))
+    }
+}
+
+/// Which of these members a lane belongs to: the one with the highest hash, so that a change of members moves
+/// as few lanes as it can.
+fn owner_of<'a>(members: impl Iterator<Item = &'a MemberId>, subscription: SubscriptionId, lane: LaneId) -> Option<MemberId> {
+    let weight = |member: &MemberId| {
+        let (high, low) = member.0.as_u64_pair();
+        let (of, which) = subscription.0.as_u64_pair();
+        [low, of, which, u64::from(lane.0)].into_iter().fold(high, |hash, part| {
+            let mixed = (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mixed ^ (mixed >> 29)
+        })
+    };
+    members.max_by_key(|member| (weight(member), **member)).copied()
+}
+
+/// Beats, watches the others and sees to it that this process works on its lanes, until told to stop.
+pub(crate) async fn attend(inner: Arc<Inner>) {
+    let mut watch = Watch::default();
+    loop {
+        let poked = inner.poke.notified();
+        if let Err(error) = beat(&inner, &mut watch).await {
+            tracing::warn!(%error, "the heartbeat failed");
+        }
+        inner.beats.send_modify(|beats| *beats += 1);
+        tokio::select! {
+            biased;
+            () = inner.stop.cancelled() => return,
+            () = poked => {}
+            () = inner.seam.clock().sleep(inner.config.lease / 3) => {}
+        }
+    }
+}
+
+async fn beat(inner: &Arc<Inner>, watch: &mut Watch) -> Result<()> {
+    watch.counter += 1;
+    let works = inner.works();
+    let serves = works.iter().filter(|(_, work)| !work.unfit.load(Ordering::Acquire)).map(|(id, _)| *id).collect();
+    let me = MemberRecord { counter: watch.counter, serves, ..inner.member.clone() };
+    let pulse = inner.stores.checkpoints.pulse(&me).await?;
+    if watch.changes != Some(pulse.changes) {
+        inner.reload().await?;
+        watch.changes = Some(pulse.changes);
+    }
+    let elapsed = inner.seam.clock().elapsed();
+    let living = watch.living(me.id, &pulse.members, elapsed);
+    for id in watch.forgotten(&pulse.members, elapsed) {
+        inner.stores.checkpoints.remove_member(id).await?;
+    }
+    inner.living.store(Arc::new(living.values().cloned().collect()));
+    if !works.is_empty() && !inner.stop.is_cancelled() {
+        assign(inner, &living).await?;
+    }
+    Ok(())
+}
+
+/// Takes the lanes that are this process's and free, and gives back those that are not its any more.
+async fn assign(inner: &Arc<Inner>, living: &BTreeMap<MemberId, MemberRecord>) -> Result<()> {
+    let checkpoints = inner.stores.checkpoints.checkpoints(None).await?;
+    let works = inner.works();
+    for (id, lane, checkpoint) in checkpoints {
+        let Some(work) = works.get(&id) else { continue };
+        let serving = living.values().filter(|member| member.serves.contains(&id)).map(|member| &member.id);
+        let owner = owner_of(serving, id, lane);
+        let mine = owner == Some(inner.member.id);
+        let mut lanes = work.lanes();
+        match lanes.get(&lane) {
+            Some(handle) if !mine => handle.release.cancel(),
+            None if mine && is_free(&checkpoint, inner.member.id, living) => {
+                lanes.insert(lane, start(inner, work, lane));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A lane is free if it was given back, or if who holds it does not live. What this process holds by the
+/// store and not in fact, it has lost.
+fn is_free(checkpoint: &Checkpoint, me: MemberId, living: &BTreeMap<MemberId, MemberRecord>) -> bool {
+    checkpoint.released || checkpoint.holder.is_none_or(|holder| holder == me || !living.contains_key(&holder))
+}
+
+fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
+    let record = work.record();
+    let (release, cancel) = (CancellationToken::new(), CancellationToken::new());
+    let shown = Arc::default();
+    let runner = crate::deliver::Runner {
+        place: Place { stores: inner.stores.clone(), seam: inner.seam.clone(), subscription: record, lane },
+        work: Arc::clone(work),
+        reader: Arc::clone(&inner.reader),
+        limits: inner.limits(),
+        member: inner.member.id,
+        alone: inner.alone.clone(),
+        tasks: inner.runs.clone(),
+        release: release.clone(),
+        cancel: cancel.clone(),
+        shown: Arc::clone(&shown),
+        stirred: Arc::clone(&inner.stirred),
+    };
+    let (inner, work) = (Arc::clone(inner), Arc::clone(work));
+    let runs = inner.runs.clone();
+    runs.spawn(async move {
+        let ended = runner.run().await;
+        if ended == Ended::Failed {
+            inner.seam.clock().sleep(Duration::from_millis(100)).await;
+        }
+        work.lanes().remove(&lane);
+        inner.stirred.notify_waiters();
+        inner.poke.notify_one();
+    });
+    LaneHandle { release, cancel, shown }
+}
+
+impl Inner {
+    /// Reads subscriptions and requests again and tells those who work on them.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let records = self.stores.checkpoints.subscriptions().await?;
+        let requests = self.stores.checkpoints.requests().await?;
+        let registry = Registry::of(records);
+        for (id, work) in self.works() {
+            match registry.get(id) {
+                None => self.dismiss(id),
+                Some(record) => {
+                    if work.record().version != record.version {
+                        work.update(Arc::clone(record));
+                    }
+                    let asked = requests.iter().filter(|request| request.subscription == id);
+                    work.ask(asked.map(|request| request.lane).collect());
+                }
+            }
+        }
+        self.pulls.retain(|id| registry.get(id).is_some());
+        self.registry.store(Arc::new(registry));
+        self.asked.store(Arc::new(requests));
+        self.stirred.notify_waiters();
+        Ok(())
+    }
+
+    /// A subscription is gone: what runs of it is cancelled.
+    fn dismiss(&self, id: SubscriptionId) {
+        let Some(work) = self.forget(id) else { return };
+        for handle in work.lanes().values() {
+            handle.cancel.cancel();
+            handle.release.cancel();
+        }
+    }
+}

@@ -1,0 +1,433 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError, atomic::{AtomicUsize, Ordering}},
+    time::Duration,
+};
+
+use busway_core::{
+    CommitOutcome, Control, DeadCause, Entry, Error, ErrorKind, Event, Body, FieldError, Filter, KeyId, LaneId, Mode, Owner, Patterns,
+    ReadRequest, Result, Seq, SubscriptionId, SubscriptionName, SubscriptionRecord, Timestamp,
+};
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::{
+    Engine, Leased, Settled, Settlements,
+    deliver::{Found, Place, Read},
+    engine::Inner,
+    lane::{Item, Policy, pull::{Lease, PullLane, Settling}},
+};
+
+/// How often a call starts again because another changed the lane, before it gives up.
+const TRIES: usize = 64;
+/// How long a call repeats a commit whose outcome is unknown before it tells its caller.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lanes in mode `pull`, as last seen; the store's version tells whether that still holds.
+#[derive(Debug, Default)]
+pub(crate) struct PullLanes {
+    lanes: Mutex<HashMap<(SubscriptionId, LaneId), Cached>>,
+    turn: AtomicUsize,
+}
+
+type Cached = Arc<AsyncMutex<Option<PullLane>>>;
+
+impl PullLanes {
+    fn lane(&self, id: SubscriptionId, lane: LaneId) -> Cached {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry((id, lane)).or_default())
+    }
+
+    /// Forgets lanes of subscriptions that are gone.
+    pub(crate) fn retain(&self, known: impl Fn(SubscriptionId) -> bool) {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _), _| known(*id));
+    }
+}
+
+/// A delivery as its id names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct DeliveryId {
+    lane: LaneId,
+    key: KeyId,
+    seq: Seq,
+    fence: u64,
+}
+
+impl DeliveryId {
+    fn of(lane: LaneId, lease: &Lease) -> Self {
+        Self { lane, key: lease.key, seq: lease.seq, fence: lease.fence }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let mut next = || parts.next();
+        let id = Self {
+            lane: LaneId(u16::from_str_radix(next()?, 16).ok()?),
+            seq: u64::from_str_radix(next()?, 16).ok()?,
+            fence: u64::from_str_radix(next()?, 16).ok()?,
+            key: KeyId(u128::from_str_radix(next()?, 16).ok()?),
+        };
+        parts.next().is_none().then_some(id)
+    }
+}
+
+impl std::fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:x}-{:x}-{:x}-{:x}", self.lane.0, self.seq, self.fence, self.key.0)
+    }
+}
+
+impl Engine {
+    /// Leases up to `max` (1 to 1,000) deliveries of a subscription of mode `pull`; waits up to `wait` for the
+    /// first. `WrongMode` for another mode.
+    pub async fn pull(&self, owner: &Owner, name: &SubscriptionName, max: usize, wait: Duration) -> Result<Vec<Leased>> {
+        let inner = &self.inner;
+        let seam = &inner.seam;
+        let give_up = seam.clock().elapsed() + wait;
+        let mut ends: Vec<_> = (0..inner.stores.log.lanes()).map(|lane| inner.reader.watch(LaneId(lane))).collect();
+        loop {
+            let record = inner.pulled(owner, name).await?;
+            for end in &mut ends {
+                end.mark_unchanged();
+            }
+            let stirred = inner.stirred.notified();
+            tokio::pin!(stirred);
+            stirred.as_mut().enable();
+            let (leased, due) = match record.control {
+                Control::Running => inner.pull_round(&record, max.clamp(1, 1_000)).await?,
+                _ => (Vec::new(), None),
+            };
+            let left = give_up.saturating_sub(seam.clock().elapsed());
+            if !leased.is_empty() || left.is_zero() || inner.stop.is_cancelled() {
+                return Ok(leased);
+            }
+            let until_due = due.map_or(left, |due| due.since(seam.now()).max(Duration::from_millis(1)).min(left));
+            let moved = futures::future::select_all(ends.iter_mut().map(|end| Box::pin(end.changed())));
+            tokio::select! {
+                biased;
+                () = inner.stop.cancelled() => return Ok(Vec::new()),
+                _ = moved => {}
+                () = stirred => {}
+                () = seam.clock().sleep(until_due) => {}
+            }
+        }
+    }
+
+    /// Settles leased deliveries; results in the order ack, retry, dead, extend. An id twice: `InvalidBody`
+    /// and nothing is applied.
+    pub async fn settle(&self, owner: &Owner, name: &SubscriptionName, settlements: Settlements) -> Result<Vec<Settled>> {
+        let inner = &self.inner;
+        let record = inner.pulled(owner, name).await?;
+        let now = inner.seam.now();
+        let sent = sent(settlements, now)?;
+        let mut by_lane: BTreeMap<LaneId, Vec<(DeliveryId, usize)>> = BTreeMap::new();
+        for (index, (_, id, _)) in sent.iter().enumerate() {
+            if let Some(id) = id.filter(|id| id.lane.0 < inner.stores.log.lanes()) {
+                by_lane.entry(id.lane).or_default().push((id, index));
+            }
+        }
+        let lanes = by_lane.into_iter().map(|(lane, mut ids)| {
+            let (record, sent) = (&record, &sent);
+            // Per key by seq, extensions last: an event that is extended is not settled by the same call.
+            ids.sort_by_key(|(id, index)| (matches!(sent[*index].2, Settling::Extend { .. }), *id));
+            async move {
+                let settled = inner
+                    .change(record, lane, |pulled, now| {
+                        let backoff = |attempt| now + record.definition.retry.delay_after(attempt, inner.seam.chance());
+                        let settle = |(id, index): &(DeliveryId, usize)| {
+                            let settling = sent[*index].2.clone();
+                            (*index, pulled.settle((id.key, id.seq, id.fence), settling, now, policy(record), backoff))
+                        };
+                        ids.iter().map(settle).collect::<Vec<_>>()
+                    })
+                    .await?;
+                Ok::<_, Error>(settled)
+            }
+        });
+        let mut settled = vec![false; sent.len()];
+        for lane in futures::future::try_join_all(lanes).await? {
+            for (index, done) in lane {
+                settled[index] = done;
+            }
+        }
+        inner.stirred.notify_waiters();
+        Ok(sent.into_iter().zip(settled).map(|((id, ..), settled)| Settled { id, settled }).collect())
+    }
+}
+
+fn policy(record: &SubscriptionRecord) -> Policy {
+    Policy { attempts: record.definition.retry.attempts, on_dead: record.definition.on_dead }
+}
+
+/// The settlements in the order sent, with their ids read; an id twice is refused.
+fn sent(settlements: Settlements, now: Timestamp) -> Result<Vec<(String, Option<DeliveryId>, Settling)>> {
+    let no_reason = || "the puller gave no reason".to_owned();
+    let ack = settlements.ack.into_iter().map(|id| (id, Settling::Ack));
+    let retries = settlements.retry.into_iter().map(|entry| {
+        let due = entry.delay.map(|delay| now + delay);
+        (entry.id, Settling::Retry { due, error: entry.error.unwrap_or_else(no_reason).into() })
+    });
+    let dead = settlements.dead.into_iter().map(|entry| {
+        let error = entry.error.unwrap_or_else(no_reason).into();
+        (entry.id, Settling::Dead { cause: DeadCause::Permanent, error })
+    });
+    let extend = settlements.extend.into_iter().map(|entry| (entry.id, Settling::Extend { until: now + entry.by }));
+    let mut seen = BTreeSet::new();
+    let mut sent = Vec::new();
+    let mut faults = Vec::new();
+    for (id, settling) in ack.chain(retries).chain(dead).chain(extend) {
+        if !seen.insert(id.clone()) {
+            faults.push(FieldError::new("", "duplicate_id", format!("{id:?} is named twice")));
+        }
+        let parsed = DeliveryId::parse(&id);
+        sent.push((id, parsed, settling));
+    }
+    if faults.is_empty() { Ok(sent) } else { Err(Error::invalid(ErrorKind::InvalidBody, faults)) }
+}
+
+impl Inner {
+    async fn pulled(&self, owner: &Owner, name: &SubscriptionName) -> Result<Arc<SubscriptionRecord>> {
+        let record = self.named(owner, name).await?;
+        match record.definition.mode {
+            Mode::Pull => Ok(record),
+            mode => {
+                let detail = format!("`{name}` is of mode {mode:?}: its events go to its own workers and cannot be pulled").to_lowercase();
+                Err(Error::new(ErrorKind::WrongMode, detail))
+            }
+        }
+    }
+
+    /// One look at every lane, and when the next hold is due. Lanes are asked for an equal share first, and for
+    /// the rest in turn if that was not enough.
+    async fn pull_round(&self, record: &Arc<SubscriptionRecord>, max: usize) -> Result<(Vec<Leased>, Option<Timestamp>)> {
+        let lanes = usize::from(self.stores.log.lanes());
+        let first = self.pulls.turn.fetch_add(1, Ordering::Relaxed);
+        let order = (0..lanes).map(|index| LaneId(((first + index) % lanes) as u16));
+        let mut leased = Vec::new();
+        let mut due: Option<Timestamp> = None;
+        let share = max.div_ceil(lanes);
+        let mut more = Vec::new();
+        let asked = order.scan(max, |left, lane| {
+            let quota = share.min(*left);
+            *left -= quota;
+            Some((lane, quota))
+        });
+        let rounds = asked.filter(|(_, quota)| *quota > 0).map(|(lane, quota)| async move {
+            self.pull_lane(record, lane, quota).await.map(|got| (lane, quota, got))
+        });
+        for (lane, quota, (got, next)) in futures::future::try_join_all(rounds).await? {
+            due = [due, next].into_iter().flatten().min();
+            if got.len() == quota {
+                more.push(lane);
+            }
+            leased.extend(got);
+        }
+        let untouched = (0..lanes).map(|index| LaneId(((first + index) % lanes) as u16)).skip(max.div_ceil(share));
+        for lane in more.into_iter().chain(untouched) {
+            if leased.len() >= max {
+                break;
+            }
+            let (got, next) = self.pull_lane(record, lane, max - leased.len()).await?;
+            due = [due, next].into_iter().flatten().min();
+            leased.extend(got);
+        }
+        Ok((leased, due))
+    }
+
+    async fn pull_lane(&self, record: &Arc<SubscriptionRecord>, lane: LaneId, max: usize) -> Result<(Vec<Leased>, Option<Timestamp>)> {
+        let cached = self.pulls.lane(record.id, lane);
+        let mut cached = cached.lock().await;
+        for _ in 0..TRIES {
+            let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok((Vec::new(), None)) };
+            let before = pulled.position();
+            let now = self.seam.now();
+            let ends = now + record.definition.ack_timeout();
+            pulled.carry_out(now);
+            let mut leases = pulled.lease_due(now, max, ends, policy(record));
+            let mut bodies: HashMap<Seq, Arc<Entry>> = HashMap::new();
+            while leases.len() < max && pulled.held() < self.config.max_holds {
+                let left = max - leases.len();
+                let (reads, looked) = self.read_for(record, &pulled, lane, left).await?;
+                let after = pulled.position();
+                if looked <= after {
+                    break;
+                }
+                let order = record.definition.order;
+                let items: Vec<Item> = reads
+                    .iter()
+                    .map(|read| Item { seq: read.entry.seq, key: read.entry.key_id(order), turn: read.turn, size: read.size })
+                    .collect();
+                let new = pulled.lease_new(&items, looked, left, ends);
+                bodies.extend(reads.into_iter().map(|read| (read.entry.seq, read.entry)));
+                for lease in new {
+                    match bodies.get(&lease.seq).map(|entry| &entry.body) {
+                        Some(Body::Undecodable(undecodable)) => {
+                            let error = undecodable.error.as_str().into();
+                            let dead = Settling::Dead { cause: DeadCause::Undecodable, error };
+                            pulled.settle((lease.key, lease.seq, lease.fence), dead, now, policy(record), |_| now);
+                        }
+                        _ => leases.push(lease),
+                    }
+                }
+                if pulled.position() == after {
+                    break;
+                }
+            }
+            let due = pulled.next_due();
+            if self.commit_pulled(&mut cached, record, lane, pulled, before).await? {
+                return Ok((self.leased_of(record, lane, leases, bodies).await?, due));
+            }
+        }
+        Err(Error::new(ErrorKind::Overloaded, format!("lane {lane} of `{}` is changed by too many at once; try again", record.name)))
+    }
+
+    /// Changes a lane in mode `pull`, starting again until the change is made on what is stored.
+    async fn change<T>(
+        &self,
+        record: &Arc<SubscriptionRecord>,
+        lane: LaneId,
+        change: impl Fn(&mut PullLane, Timestamp) -> T,
+    ) -> Result<T>
+    where
+        T: Default,
+    {
+        let cached = self.pulls.lane(record.id, lane);
+        let mut cached = cached.lock().await;
+        for _ in 0..TRIES {
+            let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok(T::default()) };
+            let before = pulled.position();
+            let now = self.seam.now();
+            pulled.carry_out(now);
+            let result = change(&mut pulled, now);
+            if self.commit_pulled(&mut cached, record, lane, pulled, before).await? {
+                return Ok(result);
+            }
+        }
+        Err(Error::new(ErrorKind::Overloaded, format!("lane {lane} of `{}` is changed by too many at once; try again", record.name)))
+    }
+
+    /// Carries out what is asked of a lane in mode `pull`.
+    pub(crate) async fn carry_out_requests(&self, record: &SubscriptionRecord, lane: LaneId) -> Result<()> {
+        let record = Arc::new(record.clone());
+        *self.pulls.lane(record.id, lane).lock().await = None;
+        self.change(&record, lane, |_, _| ()).await?;
+        self.stirred.notify_waiters();
+        Ok(())
+    }
+
+    /// The lane as last seen, else as stored.
+    async fn load(&self, cached: &mut Option<PullLane>, record: &SubscriptionRecord, lane: LaneId) -> Result<Option<PullLane>> {
+        if let Some(pulled) = cached.take() {
+            if !self.is_asked(record.id, lane) || pulled.is_asked() {
+                return Ok(Some(pulled));
+            }
+        }
+        Ok(self.stores.checkpoints.lane(record.id, lane).await?.map(|stored| PullLane::of(&stored)))
+    }
+
+    /// Stores what a call changed; false if another changed the lane meanwhile.
+    async fn commit_pulled(
+        &self,
+        cached: &mut Option<PullLane>,
+        record: &Arc<SubscriptionRecord>,
+        lane: LaneId,
+        mut pulled: PullLane,
+        before: Seq,
+    ) -> Result<bool> {
+        let Some(plan) = pulled.plan(before, self.seam.random()) else {
+            *cached = Some(pulled);
+            return Ok(true);
+        };
+        let place = Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
+        let struck = plan.requests.clone();
+        match place.carry_out(plan, BTreeMap::new(), Some(PATIENCE)).await? {
+            CommitOutcome::Done => {
+                *cached = Some(pulled);
+                self.strike(&struck);
+                Ok(true)
+            }
+            CommitOutcome::Fenced(_) => Ok(false),
+        }
+    }
+
+    async fn read_for(&self, record: &SubscriptionRecord, pulled: &PullLane, lane: LaneId, max: usize) -> Result<(Vec<Read>, Seq)> {
+        let after = pulled.position();
+        let segments = pulled.segments();
+        let at = segments.iter().rposition(|segment| segment.from <= after + 1).unwrap_or(0);
+        let revision = segments.get(at).map_or(record.revision, |segment| segment.revision);
+        let until = segments.get(at + 1).map_or(Seq::MAX, |segment| segment.from - 1);
+        let earlier = record.earlier.iter().find(|(earlier, _)| *earlier == revision);
+        let types: &Patterns = &earlier.map_or(&record.definition, |(_, definition)| definition).types;
+        let tenant = record.owner.tenant();
+        let wanted = |entry: &Arc<Entry>| match entry.event() {
+            Some(event) => tenant.is_none_or(|tenant| *tenant == event.tenant) && types.matches(&event.event_type),
+            None => true,
+        };
+        match self.reader.after(lane, after, max) {
+            Found::AtEnd => return Ok((Vec::new(), after)),
+            Found::Entries(reads, looked) if looked <= until => {
+                return Ok((reads.into_iter().filter(|read| wanted(&read.entry)).collect(), looked));
+            }
+            _ => {}
+        }
+        let filter = Filter { types: Some(Arc::new(types.clone())), tenant: tenant.cloned(), except: Vec::new() };
+        let page = self.stores.log.read(ReadRequest { until, filter, ..ReadRequest::after(lane, after, max) }).await?;
+        Ok((page.entries.into_iter().map(Read::of).collect(), page.looked))
+    }
+
+    /// What the puller gets: the leases with their events.
+    async fn leased_of(
+        &self,
+        record: &Arc<SubscriptionRecord>,
+        lane: LaneId,
+        leases: Vec<Lease>,
+        mut bodies: HashMap<Seq, Arc<Entry>>,
+    ) -> Result<Vec<Leased>> {
+        let missing: Vec<Seq> = leases.iter().filter(|lease| !lease.again && !bodies.contains_key(&lease.seq)).map(|lease| lease.seq).collect();
+        if !missing.is_empty() {
+            let fetched = self.stores.log.fetch(lane, &missing).await?;
+            bodies.extend(fetched.into_iter().map(|entry| (entry.seq, entry)));
+        }
+        let mut leased = Vec::with_capacity(leases.len());
+        for lease in leases {
+            let entry = match bodies.remove(&lease.seq).filter(|_| !lease.again) {
+                Some(entry) => entry,
+                None => self.letter_entry(record, lane, lease.seq).await?,
+            };
+            leased.push(Leased {
+                delivery_id: DeliveryId::of(lane, &lease).to_string(),
+                attempt: lease.attempt,
+                lease_ends_at: lease.ends,
+                fence: lease.fence,
+                replay: record.replay.as_ref().map(|replay| replay.operation),
+                entry,
+            });
+        }
+        Ok(leased)
+    }
+
+    /// The event of a retried dead letter, with its edited payload if it has one.
+    async fn letter_entry(&self, record: &Arc<SubscriptionRecord>, lane: LaneId, seq: Seq) -> Result<Arc<Entry>> {
+        let Some(letter) = self.stores.checkpoints.dead_letter_of(record.id, lane, seq).await? else {
+            let place = Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
+            return place.entry(seq).await;
+        };
+        let (Some(payload), Some(event)) = (letter.edited_payload, letter.entry.event()) else { return Ok(letter.entry) };
+        let body = Body::Event(Arc::new(Event { payload, ..Event::clone(event) }));
+        Ok(Arc::new(Entry { body, ..Entry::clone(&letter.entry) }))
+    }
+
+    /// Events leased and not settled, over all lanes.
+    pub(crate) async fn leased(&self, record: &SubscriptionRecord) -> Result<u64> {
+        let now = self.seam.now();
+        let mut leased = 0;
+        for lane in (0..self.stores.log.lanes()).map(LaneId) {
+            let cached = self.pulls.lane(record.id, lane);
+            let mut cached = cached.lock().await;
+            if let Some(pulled) = self.load(&mut cached, record, lane).await? {
+                leased += pulled.leased(now);
+                *cached = Some(pulled);
+            }
+        }
+        Ok(leased)
+    }
+}
