@@ -6,7 +6,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use busway_core::{
-    Error, ErrorKind, Event, FieldError, Heads, MemberId, MemberRecord, NewEvent,
+    Error, ErrorKind, Event, FieldError, MemberId, MemberRecord, NewEvent,
     Result, Request, LaneId, Seam, Stores, SubscriptionId,
 };
 use tokio::sync::{Notify, watch};
@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Config, Published, ShutdownReport,
     append::Appender,
+    caretaker,
     deliver::{AlonePermit, Reader, Work},
     inline::Inline,
     lane::Limits,
@@ -39,7 +40,6 @@ pub(crate) struct Inner {
     pub(crate) stores: Stores,
     pub(crate) config: Config,
     pub(crate) seam: Seam,
-    pub(crate) opened: Heads,
     pub(crate) inline: Inline,
     pub(crate) appender: Arc<Appender>,
     pub(crate) reader: Arc<Reader>,
@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) alone: AlonePermit,
     /// Asks for a heartbeat now.
     pub(crate) poke: Notify,
+    /// Asks for a round of operations now.
+    pub(crate) work: Notify,
     /// Heartbeats so far.
     pub(crate) beats: watch::Sender<u64>,
     /// Told whenever a lane has become idle, a runner has ended or a definition has changed.
@@ -97,13 +99,13 @@ impl Engine {
             living: ArcSwap::default(),
             alone: AlonePermit::new(),
             poke: Notify::new(),
+            work: Notify::new(),
             beats: watch::Sender::new(0),
             stirred: Arc::default(),
             runs: TaskTracker::new(),
             stop: CancellationToken::new(),
             services_stop: CancellationToken::new(),
             services,
-            opened,
             member,
             stores,
             config,
@@ -114,6 +116,7 @@ impl Engine {
         let log = Arc::clone(&inner.stores.log);
         inner.services.spawn(reader.follow(log, inner.seam.clone(), inner.services_stop.clone()));
         inner.services.spawn(members::attend(Arc::clone(&inner)));
+        inner.services.spawn(caretaker::care(Arc::clone(&inner)));
         Ok(Self { inner })
     }
 
@@ -320,7 +323,8 @@ impl Inner {
                 && lanes.iter().all(|(lane, handle)| {
                     let shown = &handle.shown;
                     let paused = work.is_paused();
-                    let read = shown.cursor.load(Acquire) >= heads.seqs[usize::from(lane.0)] || paused;
+                    let end = heads.seqs[usize::from(lane.0)].min(work.last(*lane));
+                    let read = shown.cursor.load(Acquire) >= end || paused;
                     read && shown.idle.load(Acquire) == 1
                 })
         }))

@@ -1,16 +1,23 @@
 //! Busway's engine: everything that is the same on every backend.
 
 mod append;
+mod browse;
+mod caretaker;
 mod config;
+mod dead_letters;
 mod definitions;
 mod deliver;
 mod engine;
+mod explain;
 mod handler;
 pub mod inline;
 mod lane;
 mod members;
+mod operations;
 mod pull;
 mod registry;
+mod replay;
+mod report;
 mod tail;
 mod views;
 

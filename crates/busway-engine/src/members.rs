@@ -185,6 +185,7 @@ impl Inner {
                 }
             }
         }
+        self.take_up_replays(&registry);
         self.pulls.retain(|id| registry.get(id).is_some());
         self.registry.store(Arc::new(registry));
         self.asked.store(Arc::new(requests));

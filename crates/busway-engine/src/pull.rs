@@ -50,14 +50,20 @@ struct DeliveryId {
     key: KeyId,
     seq: Seq,
     fence: u64,
+    /// It is one of the subscription's replay.
+    replay: bool,
 }
 
 impl DeliveryId {
-    fn of(lane: LaneId, lease: &Lease) -> Self {
-        Self { lane, key: lease.key, seq: lease.seq, fence: lease.fence }
+    fn of(lane: LaneId, lease: &Lease, replay: bool) -> Self {
+        Self { lane, key: lease.key, seq: lease.seq, fence: lease.fence, replay }
     }
 
     fn parse(text: &str) -> Option<Self> {
+        let (text, replay) = match text.strip_prefix('r') {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
         let mut parts = text.split('-');
         let mut next = || parts.next();
         let id = Self {
@@ -65,6 +71,7 @@ impl DeliveryId {
             seq: u64::from_str_radix(next()?, 16).ok()?,
             fence: u64::from_str_radix(next()?, 16).ok()?,
             key: KeyId(u128::from_str_radix(next()?, 16).ok()?),
+            replay,
         };
         parts.next().is_none().then_some(id)
     }
@@ -72,7 +79,7 @@ impl DeliveryId {
 
 impl std::fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}-{:x}-{:x}-{:x}", self.lane.0, self.seq, self.fence, self.key.0)
+        write!(f, "{}{:x}-{:x}-{:x}-{:x}", if self.replay { "r" } else { "" }, self.lane.0, self.seq, self.fence, self.key.0)
     }
 }
 
@@ -92,10 +99,18 @@ impl Engine {
             let stirred = inner.stirred.notified();
             tokio::pin!(stirred);
             stirred.as_mut().enable();
-            let (leased, due) = match record.control {
-                Control::Running => inner.pull_round(&record, max.clamp(1, 1_000)).await?,
-                _ => (Vec::new(), None),
-            };
+            let max = max.clamp(1, 1_000);
+            let (mut leased, mut due) = (Vec::new(), None);
+            if record.control == Control::Running {
+                (leased, due) = inner.pull_round(&record, max).await?;
+                if let Some(replay) = inner.replay_of(&record).filter(|_| leased.len() < max) {
+                    // While live events come, a replay gets a quarter.
+                    let quarter = if leased.is_empty() { max } else { (max / 4).min(max - leased.len()) };
+                    let (replayed, next) = inner.pull_round(&replay, quarter.max(1)).await?;
+                    leased.extend(replayed);
+                    due = [due, next].into_iter().flatten().min();
+                }
+            }
             let left = give_up.saturating_sub(seam.clock().elapsed());
             if !leased.is_empty() || left.is_zero() || inner.stop.is_cancelled() {
                 return Ok(leased);
@@ -119,17 +134,19 @@ impl Engine {
         let record = inner.pulled(owner, name).await?;
         let now = inner.seam.now();
         let sent = sent(settlements, now)?;
-        let mut by_lane: BTreeMap<LaneId, Vec<(DeliveryId, usize)>> = BTreeMap::new();
+        let replay = inner.replay_of(&record);
+        let mut by_lane: BTreeMap<(bool, LaneId), Vec<(DeliveryId, usize)>> = BTreeMap::new();
         for (index, (_, id, _)) in sent.iter().enumerate() {
             if let Some(id) = id.filter(|id| id.lane.0 < inner.stores.log.lanes()) {
-                by_lane.entry(id.lane).or_default().push((id, index));
+                by_lane.entry((id.replay, id.lane)).or_default().push((id, index));
             }
         }
-        let lanes = by_lane.into_iter().map(|(lane, mut ids)| {
-            let (record, sent) = (&record, &sent);
+        let lanes = by_lane.into_iter().filter_map(|((replayed, lane), mut ids)| {
+            let sent = &sent;
+            let record = if replayed { replay.as_ref()? } else { &record };
             // Per key by seq, extensions last: an event that is extended is not settled by the same call.
             ids.sort_by_key(|(id, index)| (matches!(sent[*index].2, Settling::Extend { .. }), *id));
-            async move {
+            Some(async move {
                 let settled = inner
                     .change(record, lane, |pulled, now| {
                         let backoff = |attempt| now + record.definition.retry.delay_after(attempt, inner.seam.chance());
@@ -141,7 +158,7 @@ impl Engine {
                     })
                     .await?;
                 Ok::<_, Error>(settled)
-            }
+            })
         });
         let mut settled = vec![false; sent.len()];
         for lane in futures::future::try_join_all(lanes).await? {
@@ -354,7 +371,11 @@ impl Inner {
         let segments = pulled.segments();
         let at = segments.iter().rposition(|segment| segment.from <= after + 1).unwrap_or(0);
         let revision = segments.get(at).map_or(record.revision, |segment| segment.revision);
-        let until = segments.get(at + 1).map_or(Seq::MAX, |segment| segment.from - 1);
+        let last = record.replay.as_ref().and_then(|replay| replay.to.get(usize::from(lane.0)).copied()).unwrap_or(Seq::MAX);
+        let until = segments.get(at + 1).map_or(Seq::MAX, |segment| segment.from - 1).min(last);
+        if after >= until {
+            return Ok((Vec::new(), after));
+        }
         let earlier = record.earlier.iter().find(|(earlier, _)| *earlier == revision);
         let types: &Patterns = &earlier.map_or(&record.definition, |(_, definition)| definition).types;
         let tenant = record.owner.tenant();
@@ -394,7 +415,7 @@ impl Inner {
                 None => self.letter_entry(record, lane, lease.seq).await?,
             };
             leased.push(Leased {
-                delivery_id: DeliveryId::of(lane, &lease).to_string(),
+                delivery_id: DeliveryId::of(lane, &lease, record.replay.is_some()).to_string(),
                 attempt: lease.attempt,
                 lease_ends_at: lease.ends,
                 fence: lease.fence,

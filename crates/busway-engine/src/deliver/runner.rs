@@ -8,7 +8,7 @@ use std::{
 };
 
 use busway_core::{
-    Body, CommitOutcome, DeadCause, Entry, Event, EventType, Filter, LaneId, Order, Patterns, ReadRequest, Request, Result,
+    Body, CommitOutcome, DeadCause, Entry, Event, EventType, Filter, Order, Patterns, ReadRequest, Request, Result,
     Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
 };
 use futures::{
@@ -369,8 +369,9 @@ impl Shift {
             None => return false,
         };
         let cut = self.patterns.iter().map(|(from, _)| *from).find(|from| *from > wish.after + 1).map(|from| from - 1);
-        let until = wish.until.min(cut.unwrap_or(Seq::MAX)).min(self.last());
-        if wish.turn.is_none() && wish.after >= self.last() {
+        let last = self.runner.work.last(self.runner.place.lane);
+        let until = wish.until.min(cut.unwrap_or(Seq::MAX)).min(last);
+        if wish.turn.is_none() && wish.after >= last {
             // A replay has come to its end.
             self.at_end = Some(wish);
             return false;
@@ -420,12 +421,6 @@ impl Shift {
             .boxed(),
         );
         true
-    }
-
-    /// The last seq that is to be delivered.
-    fn last(&self) -> Seq {
-        let lane = usize::from(self.runner.place.lane.0);
-        self.record.replay.as_ref().and_then(|replay| replay.to.get(lane).copied()).unwrap_or(Seq::MAX)
     }
 
     /// What was read goes to the lane, unless the handler cannot handle it: then the lane is given back.

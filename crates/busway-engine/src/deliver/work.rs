@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use busway_core::{Control, LaneId, SubscriptionRecord};
+use busway_core::{Control, LaneId, Seq, SubscriptionRecord};
 use tokio::sync::{Semaphore, watch};
 
 use super::LaneHandle;
@@ -79,6 +79,12 @@ impl Work {
 
     pub(crate) fn is_asked(&self, lane: LaneId) -> bool {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(&lane)
+    }
+
+    /// The last seq of a lane that is to be delivered: of a replay, its end.
+    pub(crate) fn last(&self, lane: LaneId) -> Seq {
+        let record = self.record.load();
+        record.replay.as_ref().and_then(|replay| replay.to.get(usize::from(lane.0)).copied()).unwrap_or(Seq::MAX)
     }
 
     pub(crate) fn is_paused(&self) -> bool {

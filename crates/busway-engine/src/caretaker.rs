@@ -1,0 +1,128 @@
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use busway_core::{
+    Control, LaneId, MemberId, OperationState, Result, Seq, SubscriptionId, SubscriptionRecord,
+};
+
+use crate::engine::Inner;
+
+/// The lease for work that one process does for all.
+const LEASE: &str = "caretaker";
+
+/// What one process watches of the lease and of the subscriptions that may expire.
+#[derive(Debug, Default)]
+struct Watch {
+    holder: Option<(MemberId, u64)>,
+    since: Duration,
+    /// Where a subscription that may expire stood, and since when.
+    standing: HashMap<SubscriptionId, (Vec<Seq>, Duration)>,
+}
+
+/// Carries operations on, removes what retention allows and lets subscriptions expire: in one process at a
+/// time, until told to stop.
+pub(crate) async fn care(inner: Arc<Inner>) {
+    let mut watch = Watch::default();
+    loop {
+        let asked = inner.work.notified();
+        match round(&inner, &mut watch).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "operations and retention are held up"),
+        }
+        tokio::select! {
+            biased;
+            () = inner.services_stop.cancelled() => return,
+            () = asked => {}
+            () = inner.seam.clock().sleep(inner.config.lease / 2) => {}
+        }
+    }
+}
+
+/// One round; true if an operation has more to do at once.
+async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
+    if !holds_lease(inner, watch).await? || inner.services_stop.is_cancelled() {
+        return Ok(false);
+    }
+    let mut more = false;
+    for operation in inner.stores.checkpoints.operations().await? {
+        if operation.state == OperationState::Running {
+            more |= inner.step(&operation).await?;
+        }
+    }
+    expire(inner, watch).await?;
+    prune(inner).await?;
+    Ok(more)
+}
+
+async fn holds_lease(inner: &Inner, watch: &mut Watch) -> Result<bool> {
+    let elapsed = inner.seam.clock().elapsed();
+    let stale = watch.holder.filter(|_| elapsed.saturating_sub(watch.since) >= inner.config.lease);
+    let now = inner.stores.checkpoints.lease(LEASE, inner.member.id, stale).await?;
+    if watch.holder != Some(now) {
+        watch.holder = Some(now);
+        watch.since = elapsed;
+    }
+    Ok(now.0 == inner.member.id)
+}
+
+/// Removes what is older than the retention and nobody needs any more.
+async fn prune(inner: &Inner) -> Result<()> {
+    let Some(retention) = inner.config.retention else { return Ok(()) };
+    let before = inner.seam.now() - retention;
+    for (lane, upto) in (0..).map(LaneId).zip(floors(inner).await?) {
+        inner.stores.log.prune(lane, upto, before).await?;
+    }
+    Ok(())
+}
+
+/// Per lane, up to where no subscription needs the log any more. Positions are read before the holds.
+async fn floors(inner: &Inner) -> Result<Vec<Seq>> {
+    let checkpoints = &inner.stores.checkpoints;
+    let mut floors = inner.stores.log.heads().await?.seqs;
+    let records = checkpoints.subscriptions().await?;
+    let expired = |id: SubscriptionId| records.iter().any(|record| record.id == id && record.control == Control::Expired);
+    for (id, lane, checkpoint) in checkpoints.checkpoints(None).await? {
+        if !expired(id) {
+            let floor = &mut floors[usize::from(lane.0)];
+            *floor = (*floor).min(checkpoint.position);
+        }
+    }
+    for record in records.iter().filter(|record| record.control != Control::Expired) {
+        for (lane, _, needed) in checkpoints.hold_counts(record.id).await? {
+            let floor = &mut floors[usize::from(lane.0)];
+            *floor = (*floor).min(needed.saturating_sub(1));
+        }
+    }
+    Ok(floors)
+}
+
+/// Lets subscriptions expire that have stood unread for as long as they may.
+async fn expire(inner: &Inner, watch: &mut Watch) -> Result<()> {
+    let records = inner.registry.load_full();
+    let mortal: Vec<&Arc<SubscriptionRecord>> = records.all().filter(|record| record.definition.expire_after_ms.is_some()).collect();
+    watch.standing.retain(|id, _| mortal.iter().any(|record| record.id == *id));
+    if mortal.is_empty() {
+        return Ok(());
+    }
+    let heads = inner.stores.log.heads().await?.seqs;
+    let elapsed = inner.seam.clock().elapsed();
+    for record in mortal {
+        let lanes = inner.stores.checkpoints.checkpoints(Some(record.id)).await?;
+        let positions: Vec<Seq> = lanes.iter().map(|(.., checkpoint)| checkpoint.position).collect();
+        let at_end = positions.iter().zip(&heads).all(|(position, head)| position >= head);
+        let standing = watch.standing.entry(record.id).or_insert_with(|| (positions.clone(), elapsed));
+        if at_end || standing.0 != positions {
+            *standing = (positions, elapsed);
+        }
+        let most = Duration::from_millis(record.definition.expire_after_ms.unwrap_or(u64::MAX));
+        if record.control == Control::Running && elapsed.saturating_sub(standing.1) >= most {
+            tracing::warn!(subscription = %record.name, owner = %record.owner, "stood unread for {most:?}: expired");
+            let mut next = SubscriptionRecord::clone(record);
+            next.version += 1;
+            next.control = Control::Expired;
+            inner.stores.checkpoints.save_subscription(&next, Some(record.version), &[]).await?;
+            inner.poke.notify_one();
+        }
+    }
+    Ok(())
+}
