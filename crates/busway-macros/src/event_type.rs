@@ -22,11 +22,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     });
+    if !input.generics.params.is_empty() {
+        return Err(Error::new(input.generics.span(), "an event type has one payload, and a generic one would be many"));
+    }
     let ident = &input.ident;
-    let (generics, arguments, bounds) = input.generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
-        impl #generics ::busway::EventType for #ident #arguments #bounds {
+        impl ::busway::EventType for #ident {
             const NAME: &'static str = #name;
             #key
         }

@@ -35,9 +35,15 @@ fn an_optional_key_field_may_be_missing() {
 }
 
 #[test]
-fn a_wrapper_and_a_generic_type_are_payloads_too() {
+fn a_wrapper_is_a_payload_too() {
     assert!(expanded(r#"#[event("a")] struct A(#[event(key)] Inner);"#).contains("self . 0"));
-    assert!(expanded(r#"#[event("a")] struct A<T: Clone> { t: T }"#).contains("impl < T : Clone >"));
+}
+
+#[test]
+fn a_generic_type_is_refused() {
+    let (at, error) = error_of(r#"#[event("a")] struct A<T: Clone> { t: T }"#);
+    assert_eq!(at, "<T: Clone>");
+    assert!(error.contains("one payload"));
 }
 
 #[test]

@@ -66,7 +66,18 @@ impl Inline {
         name: impl Into<Arc<str>>,
         listener: impl Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Registration {
-        let hears = Hears::Values(TypeId::of::<T>(), event_type::<T>());
+        self.on_as(checked::<T>(), name, listener)
+    }
+
+    /// As [`Self::on`], for a type that names its event type elsewhere. `event_type` must be
+    /// [valid](EventType::is_valid).
+    pub fn on_as<T: DeserializeOwned + 'static>(
+        &self,
+        event_type: &'static str,
+        name: impl Into<Arc<str>>,
+        listener: impl Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Registration {
+        let hears = Hears::Values(TypeId::of::<T>(), EventType::from_store(event_type));
         self.register(name.into(), hears, move |occurrence: &Occurrence<'_>| match occurrence.value::<T>() {
             Some(value) => listener(value, occurrence),
             None => listener(&*occurrence.decode::<T>()?, occurrence),
@@ -100,11 +111,17 @@ impl Inline {
     /// Calls the listeners of a value: nothing is stored, and unless a listener asks for the payload nothing is
     /// serialised.
     pub fn emit<T: InlineEvent>(&self, tenant: &TenantId, value: &T) {
+        self.emit_as(checked::<T>(), tenant, value);
+    }
+
+    /// As [`Self::emit`], for a type that names its event type elsewhere. `event_type` must be
+    /// [valid](EventType::is_valid), and the same for every value of the type.
+    pub fn emit_as<T: Serialize + 'static>(&self, event_type: &'static str, tenant: &TenantId, value: &T) {
         let rust_type = TypeId::of::<T>();
         let source = Source::Value { value, payload: |value| value.downcast_ref::<T>().map(Payload::of) };
         match self.shared.plans.load().of_values(rust_type) {
             Some(plan) => self.shared.run(plan, tenant, source),
-            None => self.shared.run(&self.shared.plan(event_type::<T>(), Some(rust_type)), tenant, source),
+            None => self.shared.run(&self.shared.plan(EventType::from_store(event_type), Some(rust_type)), tenant, source),
         }
     }
 
@@ -168,9 +185,9 @@ impl Shared {
     }
 }
 
-fn event_type<T: InlineEvent>() -> EventType {
+fn checked<T: InlineEvent>() -> &'static str {
     const { assert!(EventType::is_valid(T::TYPE), "TYPE is no event type; one looks like `ticket.created`") };
-    EventType::from_store(T::TYPE)
+    T::TYPE
 }
 
 impl fmt::Debug for Inline {
