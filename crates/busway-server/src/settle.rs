@@ -1,14 +1,14 @@
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use busway_core::{Owner, SubscriptionName};
+use busway_core::{FieldError, Owner, SubscriptionName};
 use busway_engine::{SettleDead, SettleExtend, SettleRetry, Settlements};
 use serde_json::value::RawValue;
 
 use crate::{
     app::App,
     body::JsonText,
-    fields::{Fields, Read, list, or_null, read_body, text, whole},
+    fields::{Faults, Fields, Read, list, or_null, read_body, text, whole},
     json::{Object, answer, write_list},
     path::FromPath,
     problem::Problem,
@@ -47,7 +47,22 @@ fn settlements(raw: &RawValue) -> Read<Settlements> {
         dead: fields.optional("dead", list(dead)).unwrap_or_default(),
         extend: fields.optional("extend", list(extend)).unwrap_or_default(),
     };
-    fields.finish(Some(settlements))
+    let settlements = fields.finish(Some(settlements))?;
+    let faults = repeated(&settlements);
+    if faults.is_empty() { Ok(settlements) } else { Err(faults) }
+}
+
+/// Where an id stands that stood before.
+fn repeated(settlements: &Settlements) -> Faults {
+    let Settlements { ack, retry, dead, extend } = settlements;
+    let ack = ack.iter().enumerate().map(|(index, id)| (format!("/ack/{index}"), id));
+    let retry = retry.iter().enumerate().map(|(index, entry)| (format!("/retry/{index}/id"), &entry.id));
+    let dead = dead.iter().enumerate().map(|(index, entry)| (format!("/dead/{index}/id"), &entry.id));
+    let extend = extend.iter().enumerate().map(|(index, entry)| (format!("/extend/{index}/id"), &entry.id));
+    let mut seen = HashSet::new();
+    let all = ack.chain(retry).chain(dead).chain(extend);
+    let repeated = all.filter(|(_, id)| !seen.insert(*id));
+    repeated.map(|(pointer, _)| FieldError::new(pointer, "duplicate_id", "is named before")).collect()
 }
 
 fn retry(raw: &RawValue) -> Read<SettleRetry> {

@@ -389,7 +389,7 @@ fn calls() -> Vec<Bad> {
             .at(&["/nack unknown_field"]),
         Bad::on_crm("settle an id twice", "settle", r#"{"ack":["d1","d1"]}"#)
             .is(422, "invalid_body")
-            .at(&["/ack/1 repeated_id"]),
+            .at(&["/ack/1 duplicate_id"]),
         Bad::on_crm("seek nowhere", "seek", "{}").is(422, "invalid_body").at(&["/to required"]),
         Bad::on_crm("seek to the moon", "seek", r#"{"to":"moon"}"#).is(422, "invalid_body").at(&["/to invalid_value"]),
         Bad::on_crm("replay from nowhere", "replay", r#"{"to":"latest"}"#)

@@ -12,7 +12,7 @@ async fn a_subscription_is_made_with_the_defaults_and_shown() {
     let (server, _clock) = TestServer::held().await;
     let answer = server.put("/api/subscriptions/crm", json!({ "types": ["ticket.*", "!ticket.viewed"] })).await;
     assert_eq!(answer.status, 201);
-    insta::assert_snapshot!(answer.text, @"");
+    insta::assert_snapshot!(answer.text, @r#"{"name":"crm","tenant":null,"types":["ticket.*","!ticket.viewed"],"mode":"pull","start":"latest","order":"key","onDead":"skip","retry":{"attempts":5,"backoff":"exponential","delayMs":1000,"maxDelayMs":3600000,"jitter":0.2},"ackTimeoutMs":30000,"concurrency":16,"expireAfterMs":null,"revision":1,"state":"running","members":[],"lag":{"atMost":0,"oldestAgeMs":0},"inFlight":0,"held":0,"dead":0,"deliveredTotal":0,"failedTotal":0,"madeAt":"2026-01-31T12:00:00.000Z"}"#);
     assert_eq!(server.get("/api/subscriptions/crm").await.text, answer.text);
 }
 
