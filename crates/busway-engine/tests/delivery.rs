@@ -1,0 +1,124 @@
+//! The engine over the memory backend, as a process that embeds it sees it.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use busway_core::{
+    Definition, EventType, Key, Mode, NewEvent, Owner, Patterns, Payload, Retry, Seam, SubscriptionName, TenantId,
+    memory::Memory,
+};
+use busway_engine::{BoxFuture, Config, Delivery, Engine, Handler, Outcome, SettleRetry, Settlements};
+
+type Answer = dyn Fn(&Delivery) -> Outcome + Send + Sync;
+
+/// Notes every delivery and answers as it is told.
+struct Noting {
+    seen: Mutex<Vec<(String, u32)>>,
+    answer: Box<Answer>,
+}
+
+impl Noting {
+    fn new(answer: impl Fn(&Delivery) -> Outcome + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { seen: Mutex::default(), answer: Box::new(answer) })
+    }
+
+    fn seen(&self) -> Vec<(String, u32)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Handler for Noting {
+    fn handle(self: Arc<Self>, delivery: Delivery) -> BoxFuture<Outcome> {
+        self.seen.lock().unwrap().push((delivery.event.payload.as_str().to_owned(), delivery.attempt));
+        let outcome = (self.answer)(&delivery);
+        Box::pin(async move { outcome })
+    }
+}
+
+async fn engine(lanes: u16) -> Engine {
+    let seam = Seam::system();
+    let stores = Memory::with_lanes(seam.clone(), lanes).stores();
+    Engine::start(stores, Config::default(), seam).await.unwrap()
+}
+
+fn event(kind: &str, key: Option<&str>, n: u32) -> NewEvent {
+    let payload = Payload::from_json(format!("{{\"n\":{n}}}")).unwrap();
+    let event = NewEvent::new(EventType::new(kind).unwrap(), payload).with_tenant(TenantId::new("acme").unwrap());
+    match key {
+        Some(key) => event.with_key(Key::new(key).unwrap()),
+        None => event,
+    }
+}
+
+fn name(text: &str) -> SubscriptionName {
+    SubscriptionName::new(text).unwrap()
+}
+
+fn definition(types: &str, mode: Mode) -> Definition {
+    let retry = Retry::fixed(Duration::from_millis(1)).attempts(3).jitter(0.0);
+    Definition { retry, ..Definition::new(types.parse::<Patterns>().unwrap(), mode) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_arrives_in_order_of_its_key() {
+    let engine = engine(4).await;
+    let handler = Noting::new(|_| Outcome::Done);
+    engine.subscribe(Owner::Installation, name("all"), definition("shift.*", Mode::Run), false, handler.clone()).await.unwrap();
+    for n in 0..500 {
+        engine.publish(vec![event("shift.created", Some("a"), n), event("other", None, n)]).await.unwrap();
+    }
+    engine.idle().await.unwrap();
+    let expected: Vec<_> = (0..500).map(|n| (format!("{{\"n\":{n}}}"), 1)).collect();
+    assert_eq!(handler.seen(), expected);
+    let view = engine.subscription(&Owner::Installation, &name("all")).await.unwrap();
+    assert_eq!((view.delivered_total, view.lag_at_most, view.held), (500, 0, 0));
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_event_is_retried_then_dead_and_its_key_goes_on() {
+    let engine = engine(1).await;
+    let handler = Noting::new(|delivery| match delivery.event.payload.as_str() {
+        "{\"n\":1}" => Outcome::Retry { delay: None, error: "no".into() },
+        _ => Outcome::Done,
+    });
+    engine.subscribe(Owner::Installation, name("all"), definition("*", Mode::Run), false, handler.clone()).await.unwrap();
+    engine.publish((0..4).map(|n| event("t", Some("k"), n)).collect()).await.unwrap();
+    loop {
+        engine.idle().await.unwrap();
+        let view = engine.subscription(&Owner::Installation, &name("all")).await.unwrap();
+        if view.dead == 1 && view.delivered_total == 3 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let seen: Vec<_> = handler.seen().into_iter().map(|(payload, attempt)| format!("{payload}{attempt}")).collect();
+    assert_eq!(seen, ["{\"n\":0}1", "{\"n\":1}1", "{\"n\":1}2", "{\"n\":1}3", "{\"n\":2}1", "{\"n\":3}1"]);
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_puller_gets_settles_fails_and_gets_again() {
+    let engine = engine(2).await;
+    let owner = Owner::Installation;
+    engine.put(owner.clone(), name("p"), definition("*", Mode::Pull), false).await.unwrap();
+    engine.publish((0..5).map(|n| event("t", Some("k"), n)).collect()).await.unwrap();
+    let pulled = engine.pull(&owner, &name("p"), 10, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(pulled.len(), 5);
+    let ids: Vec<String> = pulled.iter().map(|leased| leased.delivery_id.clone()).collect();
+    let settlements = Settlements {
+        ack: vec![ids[0].clone(), ids[1].clone()],
+        retry: vec![SettleRetry { id: ids[2].clone(), delay: Some(Duration::ZERO), error: Some("later".into()) }],
+        ..Settlements::default()
+    };
+    let settled = engine.settle(&owner, &name("p"), settlements).await.unwrap();
+    assert!(settled.iter().all(|settled| settled.settled));
+    let late = Settlements { ack: vec![ids[3].clone()], ..Settlements::default() };
+    assert!(!engine.settle(&owner, &name("p"), late).await.unwrap()[0].settled);
+    let again = engine.pull(&owner, &name("p"), 10, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(again[0].attempt, 2);
+    assert_eq!(again[0].entry.event().unwrap().payload.as_str(), "{\"n\":2}");
+    engine.shutdown().await.unwrap();
+}
