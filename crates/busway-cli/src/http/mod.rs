@@ -1,0 +1,13 @@
+//! The client side of Busway's HTTP API.
+
+mod base;
+mod client;
+mod problem;
+mod stream;
+
+pub(crate) use base::Base;
+pub(crate) use client::{Answer, Client, encoded, query};
+#[cfg(test)]
+pub(crate) use problem::Fault;
+pub(crate) use problem::Problem;
+pub(crate) use stream::{Frame, Frames};
