@@ -9,6 +9,7 @@ mod failed;
 mod backend;
 mod checkpoints;
 mod checks;
+pub mod doubles;
 mod log;
 mod probe;
 mod table;

@@ -1,0 +1,103 @@
+//! Stores that each break one promise of a backend, and which checks must notice.
+
+mod appends;
+mod commits;
+mod events;
+mod lanes;
+mod leases;
+mod letters;
+mod reads;
+mod records;
+mod twist;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+
+use self::twist::{CheckpointsTwist, LogTwist, TwistedCheckpoints, TwistedLog};
+use super::Backend;
+use crate::{ManualClock, Result, Stores};
+
+/// One promise broken.
+#[derive(Clone, Copy, Debug)]
+pub struct Double {
+    /// What it does wrong, in words.
+    pub fault: &'static str,
+    /// The checks that must fail on it, by name; others may.
+    pub noticed_by: &'static [&'static str],
+    twist: fn() -> Twist,
+}
+
+/// What a double does differently.
+enum Twist {
+    Log(Arc<dyn LogTwist>),
+    Checkpoints(Arc<dyn CheckpointsTwist>),
+}
+
+impl Twist {
+    fn log(twist: impl LogTwist) -> Self {
+        Self::Log(Arc::new(twist))
+    }
+
+    fn checkpoints(twist: impl CheckpointsTwist) -> Self {
+        Self::Checkpoints(Arc::new(twist))
+    }
+}
+
+impl Double {
+    /// Does nothing wrong: every check that a backend passes by itself, it must pass behind this.
+    pub const SOUND: Self = Self { fault: "nothing", noticed_by: &[], twist: || Twist::log(Sound) };
+
+    /// Every double.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        let of_the_log = [events::ALL, appends::ALL, reads::ALL];
+        let of_checkpoints = [records::ALL, commits::ALL, lanes::ALL, letters::ALL, leases::ALL];
+        of_the_log.into_iter().chain(of_checkpoints).flatten()
+    }
+
+    /// A backend with the fault, on top of a sound one.
+    pub fn on<B: Backend>(&self, backend: B) -> impl Backend + use<B> {
+        Broken { sound: Box::new(backend), twist: (self.twist)(), opened: AtomicUsize::new(0) }
+    }
+}
+
+struct Sound;
+
+impl LogTwist for Sound {}
+
+struct Broken {
+    sound: Box<dyn Backend>,
+    twist: Twist,
+    opened: AtomicUsize,
+}
+
+#[async_trait]
+impl Backend for Broken {
+    async fn open(&self) -> Result<Stores> {
+        let sound = self.sound.open().await?;
+        let handle = self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(match &self.twist {
+            Twist::Log(twist) => {
+                let mut capabilities = sound.log.capabilities().clone();
+                twist.capabilities(&mut capabilities);
+                let log = TwistedLog { inner: sound.log, twist: twist.clone(), handle, capabilities };
+                Stores { log: Arc::new(log), ..sound }
+            }
+            Twist::Checkpoints(twist) => {
+                let checkpoints = TwistedCheckpoints { inner: sound.checkpoints, twist: twist.clone(), handle };
+                Stores { checkpoints: Arc::new(checkpoints), ..sound }
+            }
+        })
+    }
+
+    fn clock(&self) -> Option<Arc<ManualClock>> {
+        self.sound.clock()
+    }
+
+    async fn remove(&self) {
+        self.sound.remove().await;
+    }
+}
