@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::{app::App, json::answer_value, problem::Problem};
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: the process answers, and says which it is.
 pub(crate) async fn alive() -> Response {
-    answer_value(StatusCode::OK, &json!({ "status": "ok" }))
+    let version = env!("CARGO_PKG_VERSION");
+    answer_value(StatusCode::OK, &json!({ "status": "ok", "version": version, "pid": std::process::id() }))
 }
 
 /// `GET /readyz`: the process can do its work.

@@ -3,7 +3,9 @@ use crate::support::TestServer;
 #[tokio::test]
 async fn a_server_that_runs_is_alive_and_ready() {
     let server = TestServer::start().await;
-    insta::assert_snapshot!(server.get("/healthz").await.text, @r#"{"status":"ok"}"#);
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    let alive = serde_json::json!({ "status": "ok", "version": version, "pid": pid });
+    assert_eq!(server.get("/healthz").await.text, alive.to_string());
     insta::assert_snapshot!(server.get("/readyz").await.text, @r#"{"status":"ready"}"#);
 }
 
