@@ -1,1 +1,36 @@
+//! Busway's backends: one folder and one feature each.
 
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use busway_core::{Error, ErrorKind, Result, Seam, Stores, memory::Memory};
+
+/// Opens the store that a URL names: `memory:` or `sqlite:path`.
+///
+/// Errors: `InvalidConfiguration` if no backend is named, `Unsupported` if it was left out of this build, and
+/// those of the backend.
+pub async fn open(url: &str, seam: Seam) -> Result<Stores> {
+    match url.split_once(':').map_or(url, |(scheme, _)| scheme) {
+        "memory" | "in-memory" => Ok(Memory::new(seam).stores()),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(sqlite::Sqlite::open(sqlite::Config::from_url(url)?, seam).await?.stores()),
+        scheme => Err(unknown(scheme)),
+    }
+}
+
+/// Every backend's scheme, whether built in or not.
+const SCHEMES: &[&str] = &["memory", "sqlite"];
+
+fn unknown(scheme: &str) -> Error {
+    if SCHEMES.contains(&scheme) {
+        return Error::new(
+            ErrorKind::Unsupported,
+            format!("`{scheme}` was left out of this build; enable its feature"),
+        );
+    }
+    let schemes = SCHEMES.join("`, `");
+    Error::new(
+        ErrorKind::InvalidConfiguration,
+        format!("`{scheme}` is no backend; a store's URL begins with one of `{schemes}` and a colon"),
+    )
+}
