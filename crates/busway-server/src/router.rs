@@ -69,3 +69,23 @@ async fn answer_panics(request: Request, next: Next) -> Result<Response, Problem
         Problem::new(ErrorKind::Internal, "a defect in Busway; please report it with what stood in the log")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::StatusCode};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_route_that_panics_answers_with_a_problem() {
+        async fn broken() {
+            panic!("broken on purpose");
+        }
+        let router = Router::new().route("/", get(broken)).layer(middleware::from_fn(answer_panics));
+        let response = TowerToHyperService::new(router).call(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+}

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use busway_core::{LaneId, Timestamp};
 use http_body_util::BodyExt;
 use hyper::{Method, body::Incoming};
 use serde_json::{Value, json};
@@ -165,4 +166,34 @@ async fn a_reader_that_falls_behind_gets_everything_in_order_per_key() {
     for n in 0..5_000 {
         assert_eq!(stream.event().await.2["payload"]["n"], n);
     }
+}
+
+#[tokio::test]
+async fn a_reader_whose_next_event_was_removed_is_told_in_the_stream() {
+    let server = TestServer::start().await;
+    let mut stream = Reader::open(&server, "/api/events/stream", &[]).await;
+    // More than the sockets and every buffer on the way can hold while nobody reads.
+    let large = json!({ "type": "a", "key": "k", "payload": { "text": "x".repeat(200 << 10) } });
+    for _ in 0..10 {
+        server.publish(vec![large.clone(); 30].into()).await;
+    }
+    let log = &server.engine.stores().log;
+    let heads = log.heads().await.unwrap();
+    for (lane, head) in (0..).map(LaneId).zip(heads.seqs) {
+        log.prune(lane, head, Timestamp::MAX).await.unwrap();
+    }
+    let mut events = 0;
+    let lost = loop {
+        let block = stream.block().await.unwrap();
+        match block.event.as_deref() {
+            Some("a") => events += 1,
+            Some(_) => break block,
+            None => {}
+        }
+    };
+    assert!(events < 300);
+    assert_eq!(lost.event.as_deref(), Some("position_lost"));
+    let problem: Value = serde_json::from_str(&lost.data.unwrap()).unwrap();
+    assert_eq!((&problem["status"], &problem["code"]), (&json!(410), &json!("position_lost")));
+    assert_eq!(stream.block().await, None);
 }
