@@ -20,7 +20,9 @@ async fn every_double_is_noticed_by_the_checks_that_it_names() {
     let mut unnoticed = Vec::new();
     for double in Double::all() {
         for name in double.noticed_by {
-            let Some(check) = Check::named(name) else { panic!("`{}` names `{name}`, which is no check", double.fault) };
+            let Some(check) = Check::named(name) else {
+                panic!("`{}` names `{name}`, which is no check", double.fault)
+            };
             for lanes in [1, 8] {
                 if outcome(check, double, lanes).await.is_ok() {
                     unnoticed.push(format!("{name}, on {lanes} lanes, that a backend {}", double.fault));

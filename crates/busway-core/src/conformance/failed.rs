@@ -1,4 +1,7 @@
-use std::{fmt, panic::Location};
+use std::{
+    fmt::{self, Debug},
+    panic::Location,
+};
 
 use crate::Error;
 
@@ -26,7 +29,7 @@ impl fmt::Display for Failed {
     }
 }
 
-impl fmt::Debug for Failed {
+impl Debug for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -55,26 +58,30 @@ macro_rules! ensure {
     };
 }
 
-/// Fails the check unless both are equal; long values are cut.
+/// Fails the check unless both are equal; of long values the part is shown where they begin to differ.
 macro_rules! ensure_eq {
     ($found:expr, $expected:expr, $($what:tt)+) => {{
         let (found, expected) = (&$found, &$expected);
         if found != expected {
             let what = format!($($what)+);
-            return Err($crate::conformance::Failed::new(format!(
-                "{what}: expected {}, found {}",
-                $crate::conformance::failed::shown(expected),
-                $crate::conformance::failed::shown(found),
-            )));
+            let (found, expected) = $crate::conformance::failed::differing(found, expected);
+            return Err($crate::conformance::Failed::new(format!("{what}: expected {expected}, found {found}")));
         }
     }};
 }
 
-/// A value as it is printed, cut to what a reader can take in.
-pub(in crate::conformance) fn shown<T: fmt::Debug + ?Sized>(value: &T) -> String {
-    let text = format!("{value:?}");
-    match text.char_indices().nth(400) {
-        Some((cut, _)) => format!("{}… ({} bytes)", &text[..cut], text.len()),
-        None => text,
-    }
+/// Both as they are printed, cut to what a reader can take in.
+pub(in crate::conformance) fn differing(one: &(impl Debug + ?Sized), two: &(impl Debug + ?Sized)) -> (String, String) {
+    let (one, two) = (format!("{one:?}"), format!("{two:?}"));
+    let same = one.chars().zip(two.chars()).take_while(|(one, two)| one == two).count();
+    (part(&one, same), part(&two, same))
+}
+
+/// At most 300 characters of a text, from a little before this one on.
+fn part(text: &str, around: usize) -> String {
+    let start = if text.chars().count() > 300 { around.saturating_sub(80) } else { 0 };
+    let shown: String = text.chars().skip(start).take(300).collect();
+    let before = if start > 0 { "… " } else { "" };
+    let after = if text.chars().nth(start + 300).is_some() { " …" } else { "" };
+    format!("{before}{shown}{after}")
 }

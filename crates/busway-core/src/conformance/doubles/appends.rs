@@ -50,7 +50,7 @@ impl LogTwist for Loses {
         let lost = |_: &Arc<Event>| {
             let mut count = lock(&self.0);
             *count += 1;
-            *count % 10 == 0
+            count.is_multiple_of(10)
         };
         let (lost, kept): (Vec<_>, Vec<_>) = batch.iter().cloned().partition(lost);
         let mut told = sound.append(&kept).await?;
