@@ -6,6 +6,7 @@
 mod access;
 mod api;
 mod bad_input;
+mod extremes;
 mod health;
 mod paths;
 mod shutdown;
