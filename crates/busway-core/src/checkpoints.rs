@@ -535,8 +535,8 @@ pub struct OperationRecord {
 #[async_trait]
 pub trait Checkpoints: Send + Sync + 'static {
     /// Saves a subscription if the stored version is `expected` (`None`: if neither its id nor, unless it is
-    /// a replay, its (owner, name) is stored). Made with one lane record per position of `start`. False if
-    /// refused. `record.version` is what is stored.
+    /// a replay, its (owner, name) is stored). Made with one [`Checkpoint::starting`] per position of `start`,
+    /// which counts only then. False if refused. `record.version` is what is stored.
     async fn save_subscription(&self, record: &SubscriptionRecord, expected: Option<u64>, start: &[Seq]) -> Result<bool>;
 
     /// All subscriptions, replays included.

@@ -100,7 +100,7 @@ pub struct ReadPage {
 pub struct Heads {
     /// The log's incarnation.
     pub epoch: Epoch,
-    /// The highest seq per lane, 0 where a lane is empty.
+    /// The highest seq ever given per lane, also when its entry was pruned; 0 before the first event.
     pub seqs: Vec<Seq>,
     /// Everything at or below this seq may have been pruned, per lane.
     pub pruned: Vec<Seq>,
