@@ -316,9 +316,12 @@ impl Inner {
         view.members = serving.iter().filter(|member| member.serves.contains(&record.id)).map(|member| member.name.clone()).collect();
         for (_, lane, checkpoint) in &lanes {
             let head = heads.seqs[usize::from(lane.0)];
-            if head > checkpoint.position {
-                view.lag_at_most += head - checkpoint.position;
-                view.oldest_age = view.oldest_age.max(self.age_after(record, *lane, checkpoint.position, now).await?);
+            // A held tenant's unread events lie behind the position.
+            let needed = holds.iter().find(|(of, held, _)| of == lane && *held == 0).map_or(Seq::MAX, |(.., needed)| *needed);
+            let read = checkpoint.position.min(needed.saturating_sub(1));
+            if head > read {
+                view.lag_at_most += head - read;
+                view.oldest_age = view.oldest_age.max(self.age_after(record, *lane, read, now).await?);
             }
         }
         if let Some(work) = self.work(record.id) {

@@ -76,9 +76,10 @@ impl Inner {
             return self.save_operation(operation, failed).await.map(|_| false);
         };
         let lanes = self.stores.checkpoints.checkpoints(Some(replay.id)).await?;
-        let held: u64 = self.stores.checkpoints.hold_counts(replay.id).await?.iter().map(|(_, held, _)| held).sum();
+        let holds = self.stores.checkpoints.hold_counts(replay.id).await?;
+        let free = holds.iter().all(|(_, held, needed)| *held == 0 && *needed == Seq::MAX);
         let mut done = 0;
-        let mut ended = held == 0 && lanes.len() == params.to.len();
+        let mut ended = free && lanes.len() == params.to.len();
         for (_, lane, checkpoint) in &lanes {
             let index = usize::from(lane.0);
             let (from, to) = (params.from[index], params.to[index]);

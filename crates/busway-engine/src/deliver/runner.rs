@@ -193,7 +193,7 @@ impl Shift {
             }
             self.show();
             let now = self.runner.place.seam.now();
-            let until = self.lane.deadline().map(|due| due.since(now).max(Duration::from_millis(1)));
+            let until = self.lane.deadline(now).map(|due| due.since(now));
             let clock = Arc::clone(self.runner.place.seam.clock());
             let sleep = async {
                 match until {
@@ -364,10 +364,17 @@ impl Shift {
     }
 
     fn start_read(&mut self) -> bool {
-        let wish = match self.at_end.take().or_else(|| self.lane.poll_read()) {
-            Some(wish) => wish,
-            None => return false,
-        };
+        if let Some(wish) = self.at_end.take() {
+            if self.read_on(wish) {
+                return true;
+            }
+        }
+        // The lane's own wish may wait at the end; held tenants have wishes of their own.
+        self.lane.poll_read().is_some_and(|wish| self.read_on(wish))
+    }
+
+    /// Reads by a wish; false if it has to wait for the lane's end to move.
+    fn read_on(&mut self, wish: ReadWish) -> bool {
         let cut = self.patterns.iter().map(|(from, _)| *from).find(|from| *from > wish.after + 1).map(|from| from - 1);
         let last = self.runner.work.last(self.runner.place.lane);
         let until = wish.until.min(cut.unwrap_or(Seq::MAX)).min(last);

@@ -425,14 +425,15 @@ impl<E: Clone> Lane<E> {
         self.main.len() >= self.share(None) && self.ready.is_empty() && self.main.front_running().is_some()
     }
 
-    /// When [`Self::tick`] or [`Self::poll_commit`] has something to do next, if nothing else happens.
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    /// When [`Self::tick`] or [`Self::poll_commit`] has something to do next, if nothing else happens. What is
+    /// overdue waits for something else.
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let after = |millis: i64, since: Timestamp| Timestamp::from_millis(since.as_millis() + millis);
         let due = self.waiting.first().filter(|_| self.may_arm()).map(|(due, _)| *due);
         let slow = self.started.front().map(|(since, ..)| after(self.limits.slow_ms, *since));
         let lazy = (self.main.position < self.main.passable()).then(|| after(self.limits.lazy_ms, self.last_commit));
         let crowd = self.crowded.map(|(_, since)| after(self.limits.crowd_ms, since));
-        [due, slow, lazy, crowd].into_iter().flatten().min()
+        [due, slow, lazy, crowd].into_iter().flatten().filter(|due| *due > now).min()
     }
 
     fn may_arm(&self) -> bool {
