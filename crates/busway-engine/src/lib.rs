@@ -4,6 +4,8 @@ mod append;
 mod browse;
 mod caretaker;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dead_letters;
 mod definitions;
 mod deliver;
