@@ -283,6 +283,7 @@ pub enum RequestKind {
         /// The dead event's seq.
         seq: Seq,
         /// Its key, a [`KeyId`].
+        #[serde(with = "crate::hex")]
         key: u128,
         /// Its turn, a [`TurnId`].
         turn: u64,
@@ -292,6 +293,7 @@ pub enum RequestKind {
         /// The dead event's seq.
         seq: Seq,
         /// Its key, a [`KeyId`].
+        #[serde(with = "crate::hex")]
         key: u128,
     },
     /// Go on from here: everything up to `to` counts as settled, everything after it as not.

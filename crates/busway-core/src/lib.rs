@@ -12,6 +12,7 @@ pub mod conformance;
 mod definition;
 mod error;
 mod event;
+mod hex;
 mod log;
 pub mod memory;
 mod metadata;
