@@ -317,6 +317,7 @@ impl Inner {
     async fn is_idle(&self) -> Result<bool> {
         use std::sync::atomic::Ordering::Acquire;
         let heads = self.stores.log.heads().await?;
+        let now = self.seam.steady().as_millis();
         Ok(self.works().values().all(|work| {
             let lanes = work.lanes();
             lanes.len() == heads.seqs.len()
@@ -325,7 +326,7 @@ impl Inner {
                     let paused = work.is_paused();
                     let end = heads.seqs[usize::from(lane.0)].min(work.last(*lane));
                     let read = shown.cursor.load(Acquire) >= end || paused;
-                    read && shown.idle.load(Acquire) == 1
+                    read && now < shown.idle_until.load(Acquire)
                 })
         }))
     }

@@ -2,7 +2,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,9 @@ const BRISK: Duration = Duration::from_micros(200);
 /// For how many runs.
 const SPAWNED: u32 = 1_000;
 
+/// Of [`Shown::idle_until`]: not idle.
+const BUSY: i64 = 0;
+
 /// How a runner is spoken to.
 pub(crate) struct LaneHandle {
     pub(crate) release: CancellationToken,
@@ -49,8 +52,9 @@ pub(crate) struct Shown {
     pub(crate) cursor: AtomicU64,
     pub(crate) broken: AtomicU64,
     pub(crate) saturated: AtomicU64,
-    /// 1 while nothing can happen before time passes or something comes.
-    pub(crate) idle: AtomicU64,
+    /// Until when nothing happens unless something comes, in milliseconds of [`Timestamp`]; [`BUSY`] while
+    /// something does.
+    pub(crate) idle_until: AtomicI64,
     /// The newest revision that the lane has adopted, confirmed.
     pub(crate) revision: AtomicU64,
 }
@@ -132,7 +136,7 @@ impl Runner {
                 Ended::Failed
             }
         };
-        shown.idle.store(1, Ordering::Release);
+        shown.idle_until.store(i64::MAX, Ordering::Release);
         stirred.notify_waiters();
         ended
     }
@@ -143,7 +147,7 @@ impl Runner {
         let Some(stored) = stores.checkpoints.lane(record.id, self.place.lane).await? else { return Ok(None) };
         let heads = stores.log.heads().await?;
         let end = heads.seqs[usize::from(self.place.lane.0)];
-        let now = self.place.seam.now();
+        let now = self.place.seam.steady();
         let lane = Lane::take(&stored, self.member, end, self.limits, policy(&record), now);
         let tenants = stored.turns.iter().map(|turn| (turn.turn, turn.tenant.clone())).collect();
         let (ended, inbox) = mpsc::unbounded_channel();
@@ -192,7 +196,7 @@ impl Shift {
                 return Ended::Released;
             }
             self.show();
-            let now = self.runner.place.seam.now();
+            let now = self.runner.place.seam.steady();
             let until = self.lane.deadline(now).map(|due| due.since(now));
             let clock = Arc::clone(self.runner.place.seam.clock());
             let sleep = async {
@@ -223,9 +227,9 @@ impl Shift {
     /// Does everything that can be done now without waiting.
     fn turn(&mut self) {
         let seam = self.runner.place.seam.clone();
-        self.lane.tick(seam.now());
+        self.lane.tick(seam.steady());
         loop {
-            let now = seam.now();
+            let now = seam.steady();
             let ran = self.start_runs(now);
             let committed = self.start_commit(now);
             let read = self.start_read();
@@ -291,7 +295,7 @@ impl Shift {
             (Some(event), _) => event,
             (None, Body::Undecodable(undecodable)) => {
                 let end = End::Dead { cause: DeadCause::Undecodable, error: undecodable.error.as_str().into() };
-                return self.lane.outcome(&run, end, seam.now());
+                return self.lane.outcome(&run, end, seam.steady());
             }
             (None, Body::Event(event)) => Arc::clone(event),
         };
@@ -342,19 +346,14 @@ impl Shift {
                 attempt = run.attempt, error, "delivery failed"
             );
         }
-        let now = seam.now();
+        let now = seam.steady();
         let end = classify(outcome, run.attempt, &self.record.definition.retry, now, seam.chance());
         self.lane.outcome(run, end, now);
     }
 
     fn start_commit(&mut self, now: Timestamp) -> bool {
         let Some(plan) = self.lane.poll_commit(now, self.runner.place.seam.random()) else { return false };
-        for (turn, ..) in &plan.turns {
-            if !self.tenants.contains_key(turn) {
-                let tenant = self.lane.body_of(*turn).and_then(|entry| entry.event()).map(|event| event.tenant.clone());
-                self.tenants.extend(tenant.map(|tenant| (*turn, tenant)));
-            }
-        }
+        self.name_turns();
         self.look_at_segments();
         self.adopting = self.lane.stored().segments.last().map_or(0, |segment| segment.revision);
         let tenants = plan.turns.iter().filter_map(|(turn, ..)| Some((*turn, self.tenants.get(turn)?.clone()))).collect();
@@ -373,8 +372,19 @@ impl Shift {
         self.lane.poll_read().is_some_and(|wish| self.read_on(wish))
     }
 
+    /// Held tenants are read by their names, which their first events tell.
+    fn name_turns(&mut self) {
+        for turn in self.lane.held_turns() {
+            if !self.tenants.contains_key(&turn) {
+                let tenant = self.lane.body_of(turn).and_then(|entry| entry.event()).map(|event| event.tenant.clone());
+                self.tenants.extend(tenant.map(|tenant| (turn, tenant)));
+            }
+        }
+    }
+
     /// Reads by a wish; false if it has to wait for the lane's end to move.
     fn read_on(&mut self, wish: ReadWish) -> bool {
+        self.name_turns();
         let cut = self.patterns.iter().map(|(from, _)| *from).find(|from| *from > wish.after + 1).map(|from| from - 1);
         let last = self.runner.work.last(self.runner.place.lane);
         let until = wish.until.min(cut.unwrap_or(Seq::MAX)).min(last);
@@ -515,7 +525,7 @@ impl Shift {
     }
 
     fn take_in(&mut self, happened: Happened) {
-        let now = self.runner.place.seam.now();
+        let now = self.runner.place.seam.steady();
         match happened {
             Happened::Ended(run, _, true) => self.lane.outcome(&run, End::Cancelled, now),
             Happened::Ended(run, outcome, false) => self.ended(&run, outcome),
@@ -579,7 +589,7 @@ impl Shift {
     }
 
     fn busy(&self) {
-        self.runner.shown.idle.store(0, Ordering::Release);
+        self.runner.shown.idle_until.store(BUSY, Ordering::Release);
     }
 
     fn show(&self) {
@@ -588,9 +598,10 @@ impl Shift {
         shown.cursor.store(self.lane.cursor(), Ordering::Relaxed);
         shown.broken.store(self.lane.is_broken().into(), Ordering::Relaxed);
         shown.saturated.store(self.lane.is_saturated().into(), Ordering::Relaxed);
-        let now = self.runner.place.seam.now();
+        let now = self.runner.place.seam.steady();
         let idle = self.lane.is_idle(now) && (self.at_end.is_some() || self.runner.work.is_paused());
-        if idle && shown.idle.swap(1, Ordering::AcqRel) == 0 {
+        let until = self.lane.deadline(now).map_or(i64::MAX, Timestamp::as_millis);
+        if idle && shown.idle_until.swap(until, Ordering::AcqRel) == BUSY {
             self.runner.stirred.notify_waiters();
         }
     }
