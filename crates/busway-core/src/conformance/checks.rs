@@ -36,6 +36,8 @@ macro_rules! __conformance_checks {
         $($then)+! { $args
             log::declared Nothing {
                 at_least_what_the_table_says_is_declared
+            }
+            log::declared Read {
                 every_handle_tells_the_same_lanes_and_epoch
             }
             log::round_trip Read {

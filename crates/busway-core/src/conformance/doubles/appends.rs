@@ -20,11 +20,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct DeclaresLittle;
+/// Declares something else than the log behind it can do.
+struct Declares(fn(&mut Capabilities));
 
-impl LogTwist for DeclaresLittle {
+impl LogTwist for Declares {
     fn capabilities(&self, declared: &mut Capabilities) {
-        declared.dedupe = Dedupe::None;
+        self.0(declared);
     }
 }
 
@@ -237,7 +238,17 @@ pub(super) const ALL: &[Double] = &[
     Double {
         fault: "declares less than it must",
         noticed_by: &["at_least_what_the_table_says_is_declared"],
-        twist: || Twist::log(DeclaresLittle),
+        twist: || Twist::log(Declares(|declared| declared.dedupe = Dedupe::None)),
+    },
+    Double {
+        fault: "reads though it declares that it cannot",
+        noticed_by: &["an_empty_lane_gives_nothing", "a_repeat_is_stored_once", "types_are_chosen_by_patterns"],
+        twist: || Twist::log(Declares(|declared| declared.read = false)),
+    },
+    Double {
+        fault: "prunes though it declares that it cannot",
+        noticed_by: &["what_is_pruned_is_gone_and_nothing_else", "a_lane_pruned_empty_keeps_its_head"],
+        twist: || Twist::log(Declares(|declared| declared.prune = false)),
     },
     Double {
         fault: "fails on an empty batch",
