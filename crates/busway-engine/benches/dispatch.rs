@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use busway_core::{EventType, Patterns, Payload, TenantId};
-use busway_engine::inline::{Inline, InlineEvent};
+use busway_engine::inline::Inline;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -13,7 +13,7 @@ struct TicketCreated {
     id: u64,
 }
 
-impl InlineEvent for TicketCreated {
+impl TicketCreated {
     const TYPE: &'static str = "ticket.created";
 }
 
@@ -29,7 +29,7 @@ fn patterns(text: &str) -> Patterns {
 fn by_value(listeners: usize) -> Inline {
     let inline = Inline::new();
     for n in 0..listeners {
-        inline.on::<TicketCreated>(format!("listener {n}"), |ticket, _| {
+        inline.on_values::<TicketCreated>(TicketCreated::TYPE, format!("listener {n}"), |ticket, _| {
             black_box(ticket.id);
             Ok(())
         });
@@ -59,12 +59,14 @@ fn emit(c: &mut Criterion) {
     for listeners in [1, 10] {
         for (way, inline) in [("value", by_value(listeners)), ("wildcard", by_wildcard(listeners))] {
             c.bench_function(&format!("emit_{way}_{listeners}"), |b| {
-                b.iter(|| inline.emit(&tenant, black_box(&ticket)))
+                b.iter(|| inline.emit_value(TicketCreated::TYPE, &tenant, black_box(&ticket)))
             });
         }
     }
     let nobody = Inline::new();
-    c.bench_function("emit_value_0", |b| b.iter(|| nobody.emit(&tenant, black_box(&ticket))));
+    c.bench_function("emit_value_0", |b| {
+        b.iter(|| nobody.emit_value(TicketCreated::TYPE, &tenant, black_box(&ticket)))
+    });
 }
 
 /// As after a publish: by the name of the type, the payload as text that nobody asks for.

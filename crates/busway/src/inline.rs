@@ -9,7 +9,7 @@ pub(crate) fn listen<T: EventType>(
     name: &str,
     listener: impl Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
 ) -> Registration {
-    handle.engine().inline().on_as(checked::<T>(), name, listener)
+    handle.engine().inline().on_values(checked::<T>(), name, listener)
 }
 
 /// Calls `listener` with everything emitted or published whose type matches.
@@ -32,7 +32,7 @@ pub(crate) fn emit<T: EventType>(handle: &Handle, value: &T) {
             return;
         }
     };
-    handle.engine().inline().emit_as(checked::<T>(), tenant, value);
+    handle.engine().inline().emit_value(checked::<T>(), tenant, value);
 }
 
 /// The derive has checked the name; one written by hand is checked here, when the program is compiled.

@@ -33,28 +33,52 @@ impl Hears {
 /// What a listener is called by.
 type Call = dyn Fn(&Occurrence<'_>) -> Result<(), BoxError> + Send + Sync;
 
-/// A listener; the call comes last, so that it lies in place.
-pub(super) struct Listener<C: ?Sized = Call> {
+/// What a listener to values is called by when a value is emitted.
+pub(super) type ValueCall<T> = Arc<dyn Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync>;
+
+/// A listener.
+pub(super) struct Listener {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) hears: Hears,
     pub(super) failed: AtomicU64,
     pub(super) latency: Latency,
-    call: C,
-}
-
-impl<C: Fn(&Occurrence<'_>) -> Result<(), BoxError>> Listener<C> {
-    pub(super) fn new(id: u64, name: Arc<str>, hears: Hears, call: C) -> Self {
-        Self { id, name, hears, failed: AtomicU64::new(0), latency: Latency::default(), call }
-    }
+    call: Box<Call>,
+    /// A `ValueCall`, if it listens to values.
+    value_call: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Listener {
-    /// Calls it; whatever fails ends here.
+    pub(super) fn new(
+        id: u64,
+        name: Arc<str>,
+        hears: Hears,
+        call: impl Fn(&Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        let (failed, latency) = (AtomicU64::new(0), Latency::default());
+        Self { id, name, hears, failed, latency, call: Box::new(call), value_call: None }
+    }
+
+    pub(super) fn with_value_call<T: 'static>(self, call: ValueCall<T>) -> Self {
+        Self { value_call: Some(Box::new(call)), ..self }
+    }
+
+    /// How it is called with a value; `None` if it does not listen to values of the type.
+    pub(super) fn value_call<T: 'static>(&self) -> Option<ValueCall<T>> {
+        self.value_call.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// Calls it; to be done within [`Self::run`].
     #[inline]
-    pub(super) fn run(&self, occurrence: &Occurrence<'_>) {
+    pub(super) fn call(&self, occurrence: &Occurrence<'_>) -> Result<(), BoxError> {
+        (self.call)(occurrence)
+    }
+
+    /// Runs a call of the listener; whatever fails ends here.
+    #[inline]
+    pub(super) fn run(&self, occurrence: &Occurrence<'_>, call: impl FnOnce() -> Result<(), BoxError>) {
         // A listener that is in a broken state after a panic is as its author left it, in every later call too.
-        match catch_unwind(AssertUnwindSafe(|| (self.call)(occurrence))) {
+        match catch_unwind(AssertUnwindSafe(call)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.report(occurrence, Failure::Error(error)),
             Err(panic) => self.report(occurrence, Failure::Panic(panic)),

@@ -2,6 +2,8 @@
 //! registration, at most once, before the call returns. Whatever fails in a listener is logged and counted and
 //! never reaches the emitter.
 
+mod by_rust_type;
+mod depth;
 mod latency;
 mod ledger;
 mod listener;
@@ -23,20 +25,15 @@ use arc_swap::ArcSwap;
 use busway_core::{BoxError, Event, EventType, Patterns, Payload, TenantId};
 use serde::{Serialize, de::DeserializeOwned};
 
-use listener::{Hears, Listener};
+use depth::Depth;
+use listener::{Hears, Listener, ValueCall};
 use occurrence::Source;
-use plan::{Depth, Plan, Plans};
+use plan::{Plan, Plans};
 use registry::Registry;
 
 pub use occurrence::Occurrence;
 pub use registry::Registration;
 pub use stats::{InlineStats, ListenerStats};
-
-/// A Rust type whose values are the payloads of one event type.
-pub trait InlineEvent: Serialize + 'static {
-    /// The event type. A text that is none does not compile where it is emitted or listened to.
-    const TYPE: &'static str;
-}
 
 /// The inline listeners of a bus. Cheap to clone; clones are one.
 #[derive(Clone, Default)]
@@ -59,29 +56,22 @@ impl Inline {
         Self::default()
     }
 
-    /// Listens to values of a Rust type. Emitted values come as they are; of published events the payload is
-    /// decoded, once for all listeners of the type.
-    pub fn on<T: InlineEvent + DeserializeOwned>(
-        &self,
-        name: impl Into<Arc<str>>,
-        listener: impl Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
-    ) -> Registration {
-        self.on_as(checked::<T>(), name, listener)
-    }
-
-    /// As [`Self::on`], for a type that names its event type elsewhere. `event_type` must be
-    /// [valid](EventType::is_valid).
-    pub fn on_as<T: DeserializeOwned + 'static>(
+    /// Listens to values of a Rust type, which are the payloads of one event type. Emitted values come as they
+    /// are; of published events the payload is decoded, once for all listeners of the Rust type.
+    ///
+    /// `event_type` must be [valid](EventType::is_valid), and the same wherever the Rust type is listened to or
+    /// emitted.
+    pub fn on_values<T: DeserializeOwned + 'static>(
         &self,
         event_type: &'static str,
         name: impl Into<Arc<str>>,
         listener: impl Fn(&T, &Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Registration {
         let hears = Hears::Values(TypeId::of::<T>(), EventType::from_store(event_type));
-        self.register(name.into(), hears, move |occurrence: &Occurrence<'_>| match occurrence.value::<T>() {
-            Some(value) => listener(value, occurrence),
-            None => listener(&*occurrence.decode::<T>()?, occurrence),
-        })
+        let on_value: ValueCall<T> = Arc::new(listener);
+        let on_payload = Arc::clone(&on_value);
+        let call = move |occurrence: &Occurrence<'_>| on_payload(&*occurrence.decode::<T>()?, occurrence);
+        self.register(|id| Listener::new(id, name.into(), hears, call).with_value_call(on_value))
     }
 
     /// Listens to all events whose type matches.
@@ -91,17 +81,12 @@ impl Inline {
         types: Patterns,
         listener: impl Fn(&Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Registration {
-        self.register(name.into(), Hears::Types(types), listener)
+        self.register(|id| Listener::new(id, name.into(), Hears::Types(types), listener))
     }
 
-    fn register(
-        &self,
-        name: Arc<str>,
-        hears: Hears,
-        call: impl Fn(&Occurrence<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
-    ) -> Registration {
+    fn register(&self, listener: impl FnOnce(u64) -> Listener) -> Registration {
         let mut registry = self.shared.registry();
-        let id = registry.add(|id| Arc::new(Listener::new(id, name, hears, call)));
+        let id = registry.add(|id| Arc::new(listener(id)));
         let outdated = self.shared.plans.swap(registry.publish());
         drop(registry);
         drop(outdated);
@@ -109,19 +94,14 @@ impl Inline {
     }
 
     /// Calls the listeners of a value: nothing is stored, and unless a listener asks for the payload nothing is
-    /// serialised.
-    pub fn emit<T: InlineEvent>(&self, tenant: &TenantId, value: &T) {
-        self.emit_as(checked::<T>(), tenant, value);
-    }
-
-    /// As [`Self::emit`], for a type that names its event type elsewhere. `event_type` must be
-    /// [valid](EventType::is_valid), and the same for every value of the type.
-    pub fn emit_as<T: Serialize + 'static>(&self, event_type: &'static str, tenant: &TenantId, value: &T) {
-        let rust_type = TypeId::of::<T>();
-        let source = Source::Value { value, payload: |value| value.downcast_ref::<T>().map(Payload::of) };
-        match self.shared.plans.load().of_values(rust_type) {
-            Some(plan) => self.shared.run(plan, tenant, source),
-            None => self.shared.run(&self.shared.plan(EventType::from_store(event_type), Some(rust_type)), tenant, source),
+    /// serialised. `event_type` as for [`Self::on_values`].
+    pub fn emit_value<T: Serialize + 'static>(&self, event_type: &'static str, tenant: &TenantId, value: &T) {
+        match self.shared.plans.load().of_values(TypeId::of::<T>()) {
+            Some(plan) => self.shared.enter(plan, tenant, || plan.run_value(tenant, value)),
+            None => {
+                let plan = self.shared.plan(|registry| registry.plan_of_values::<T>(EventType::from_store(event_type)));
+                self.shared.enter(&plan, tenant, || plan.run_value(tenant, value));
+            }
         }
     }
 
@@ -137,8 +117,11 @@ impl Inline {
 
     fn dispatch(&self, event_type: &EventType, tenant: &TenantId, source: Source<'_>) {
         match self.shared.plans.load().of_type(event_type) {
-            Some(plan) => self.shared.run(plan, tenant, source),
-            None => self.shared.run(&self.shared.plan(event_type.clone(), None), tenant, source),
+            Some(plan) => self.shared.enter(plan, tenant, || plan.run(tenant, source)),
+            None => {
+                let plan = self.shared.plan(|registry| registry.plan_of_type(event_type));
+                self.shared.enter(&plan, tenant, || plan.run(tenant, source));
+            }
         }
     }
 
@@ -154,11 +137,11 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The plan of a type that is not among those published yet.
+    /// A plan that is not among those published yet.
     #[cold]
-    fn plan(&self, event_type: EventType, rust_type: Option<TypeId>) -> Arc<Plan> {
+    fn plan(&self, find: impl FnOnce(&mut Registry) -> Arc<Plan>) -> Arc<Plan> {
         let mut registry = self.registry();
-        let plan = registry.plan(event_type, rust_type);
+        let plan = find(&mut registry);
         if registry.is_worth_publishing() {
             // What is outdated holds no listener that the registry does not hold too: none is dropped here.
             self.plans.store(registry.publish());
@@ -166,9 +149,11 @@ impl Shared {
         plan
     }
 
-    fn run(&self, plan: &Plan, tenant: &TenantId, source: Source<'_>) {
+    /// Carries out a plan, unless listeners that emit have called each other too deep.
+    #[inline]
+    fn enter(&self, plan: &Plan, tenant: &TenantId, run: impl FnOnce()) {
         match Depth::enter() {
-            Some(_deeper) => plan.run(tenant, source),
+            Some(_deeper) => run(),
             None => self.refuse_loop(plan, tenant),
         }
     }
@@ -183,11 +168,6 @@ impl Shared {
             Depth::MOST,
         );
     }
-}
-
-fn checked<T: InlineEvent>() -> &'static str {
-    const { assert!(EventType::is_valid(T::TYPE), "TYPE is no event type; one looks like `ticket.created`") };
-    T::TYPE
 }
 
 impl fmt::Debug for Inline {

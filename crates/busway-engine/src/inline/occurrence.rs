@@ -14,9 +14,12 @@ pub struct Occurrence<'a> {
     event_type: &'a EventType,
     tenant: &'a TenantId,
     source: Source<'a>,
-    /// Made when a listener asks for more than there is.
-    made: OnceCell<Box<Made>>,
+    made: &'a MadeOnce,
 }
+
+/// Made when a listener asks for more than there is.
+#[derive(Default)]
+pub(super) struct MadeOnce(OnceCell<Box<Made>>);
 
 /// Where an occurrence comes from.
 #[derive(Clone, Copy)]
@@ -37,8 +40,9 @@ struct Made {
 }
 
 impl<'a> Occurrence<'a> {
-    pub(super) fn new(event_type: &'a EventType, tenant: &'a TenantId, source: Source<'a>) -> Self {
-        Self { event_type, tenant, source, made: OnceCell::new() }
+    #[inline]
+    pub(super) fn new(event_type: &'a EventType, tenant: &'a TenantId, source: Source<'a>, made: &'a MadeOnce) -> Self {
+        Self { event_type, tenant, source, made }
     }
 
     /// What happened.
@@ -99,7 +103,7 @@ impl<'a> Occurrence<'a> {
     }
 
     fn made(&self) -> &Made {
-        self.made.get_or_init(Box::default)
+        self.made.0.get_or_init(Box::default)
     }
 }
 

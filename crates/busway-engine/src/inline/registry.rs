@@ -58,22 +58,34 @@ impl Registry {
         plans
     }
 
-    /// The plan of an event type, or of the values of a Rust type.
-    pub(super) fn plan(&mut self, event_type: EventType, rust_type: Option<TypeId>) -> Arc<Plan> {
-        self.asked += 1;
-        let known = match rust_type {
-            Some(rust_type) => self.plans.of_values(rust_type),
-            None => self.plans.of_type(&event_type),
-        };
-        if let Some(known) = known {
-            return Arc::clone(known);
+    /// The plan for values of a Rust type.
+    pub(super) fn plan_of_values<T: 'static>(&mut self, event_type: EventType) -> Arc<Plan> {
+        match self.plans.of_values(TypeId::of::<T>()).cloned() {
+            Some(known) => self.known(known),
+            None => self.keep(Plan::of_values::<T>(event_type, &self.listeners)),
         }
-        if rust_type.is_none() && self.plans.of_types().len() >= MOST_TYPES {
+    }
+
+    /// The plan for payloads of an event type.
+    pub(super) fn plan_of_type(&mut self, event_type: &EventType) -> Arc<Plan> {
+        if let Some(known) = self.plans.of_type(event_type).cloned() {
+            return self.known(known);
+        }
+        if self.plans.of_types().len() >= MOST_TYPES {
             self.forget_rare();
         }
-        let plan = Arc::new(Plan::new(event_type, rust_type, &self.listeners));
-        self.plans.insert(Arc::clone(&plan));
+        self.keep(Plan::of_type(event_type.clone(), &self.listeners))
+    }
+
+    fn known(&mut self, plan: Arc<Plan>) -> Arc<Plan> {
+        self.asked += 1;
         plan
+    }
+
+    fn keep(&mut self, plan: Plan) -> Arc<Plan> {
+        let plan = Arc::new(plan);
+        self.plans.insert(Arc::clone(&plan));
+        self.known(plan)
     }
 
     /// Forgets the types that were emitted least, half of all.

@@ -16,14 +16,14 @@ struct TicketCreated {
     id: u32,
 }
 
-impl InlineEvent for TicketCreated {
+impl TicketCreated {
     const TYPE: &'static str = "ticket.created";
 }
 
 #[derive(Serialize, Deserialize)]
 struct ShiftCreated {}
 
-impl InlineEvent for ShiftCreated {
+impl ShiftCreated {
     const TYPE: &'static str = "shift.created";
 }
 

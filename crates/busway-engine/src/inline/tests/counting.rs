@@ -11,7 +11,7 @@ use crate::inline::registry::MOST_TYPES;
 fn what_nobody_hears_is_counted_too() {
     let inline = Inline::new();
     for _ in 0..5 {
-        inline.emit(&acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
         inline.dispatch_stored(&stored("a.b", "{}"));
     }
     let stats = inline.stats();
@@ -23,10 +23,10 @@ fn what_nobody_hears_is_counted_too() {
 #[test]
 fn listeners_of_one_name_are_counted_as_one() {
     let inline = Inline::new();
-    inline.on::<ShiftCreated>("count", |_, _| Ok(()));
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "count", |_, _| Ok(()));
     inline.on_types("count", types("*"), |_| Err("no".into()));
     inline.on_types("other", types("*"), |_| Ok(()));
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     let stats = inline.stats();
     let names: Vec<_> = stats.listeners.iter().map(|stats| &*stats.name).collect();
     assert_eq!(names, ["count", "other"]);
@@ -37,13 +37,13 @@ fn listeners_of_one_name_are_counted_as_one() {
 fn counts_are_exact_while_threads_emit_and_listeners_come_and_go() {
     const EACH: u64 = 20_000;
     let inline = Inline::new();
-    inline.on::<ShiftCreated>("value", |_, _| Ok(()));
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "value", |_, _| Ok(()));
     inline.on_types("wild", types("*.created"), |_| Ok(()));
     let start = Barrier::new(4);
     let emitting = || {
         start.wait();
         for n in 0..EACH {
-            inline.emit(&acme(), &ShiftCreated {});
+            inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
             if n % 4 == 0 {
                 inline.dispatch_stored(&stored("ticket.created", "{}"));
             }
@@ -92,28 +92,28 @@ fn endless_type_names_take_bounded_room_and_lose_no_count() {
 #[test]
 fn a_type_that_is_emitted_as_a_value_stays_known_among_endless_names() {
     let inline = Inline::new();
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     inline.dispatch_stored(&stored("shift.created", "{}"));
     for n in 0..MOST_TYPES * 2 {
         let junk = stored(&format!("junk{n}"), "{}");
         (0..3).for_each(|_| inline.dispatch_stored(&junk));
     }
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(emitted(&inline, "shift.created"), 3);
 }
 
 #[test]
 fn latencies_are_sampled() {
     let inline = Inline::new();
-    inline.on::<ShiftCreated>("quick", |_, _| Ok(()));
-    inline.on::<ShiftCreated>("slow", |_, _| {
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "quick", |_, _| Ok(()));
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "slow", |_, _| {
         let start = Instant::now();
         while start.elapsed() < Duration::from_micros(50) {}
         Ok(())
     });
-    inline.on::<TicketCreated>("never", |_, _| Ok(()));
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "never", |_, _| Ok(()));
     for _ in 0..640 {
-        inline.emit(&acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     }
     let stats = inline.stats();
     let [quick, slow, never] = &stats.listeners[..] else { panic!("{stats:?}") };

@@ -37,7 +37,7 @@ fn errors_and_panics_end_in_the_listener_are_counted_and_logged() {
     inline.on_types("last", types("*"), journal.listener("last"));
     let log = Log::default().of(|| {
         inline.dispatch_stored(&stored("a.b", "{}"));
-        inline.emit(&acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     });
     assert_eq!(journal.take(), ["last", "last"]);
     for name in ["first", "second", "third"] {
@@ -86,7 +86,7 @@ fn an_error_whose_own_code_panics_ends_in_the_listener_too() {
     inline.on_types("error", types("*"), |_| Err(Box::new(Hostile)));
     inline.on_types("panic", types("*"), |_| std::panic::panic_any(PanicsOnceMore));
     inline.on_types("last", types("*"), journal.listener("last"));
-    let log = Log::default().of(|| inline.emit(&acme(), &ShiftCreated {}));
+    let log = Log::default().of(|| inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {}));
     assert_eq!(journal.take(), ["last"]);
     assert_eq!((runs(&inline, "error"), runs(&inline, "panic")), ((1, 1), (1, 1)));
     assert_eq!(log.matches("its error cannot be told").count(), 2, "{log}");
@@ -95,7 +95,7 @@ fn an_error_whose_own_code_panics_ends_in_the_listener_too() {
 #[test]
 fn a_payload_that_does_not_fit_fails_the_listener_alone() {
     let (inline, journal) = (Inline::new(), Journal::default());
-    inline.on::<TicketCreated>("ticket", |_, _| Ok(()));
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "ticket", |_, _| Ok(()));
     inline.on_types("last", types("*"), journal.listener("last"));
     let log = Log::default().of(|| inline.dispatch_stored(&stored("ticket.created", "{\"id\":\"x\"}")));
     assert_eq!(runs(&inline, "ticket"), (1, 1));
@@ -106,7 +106,7 @@ fn a_payload_that_does_not_fit_fails_the_listener_alone() {
 #[derive(Serialize)]
 struct NoObject(u32);
 
-impl InlineEvent for NoObject {
+impl NoObject {
     const TYPE: &'static str = "number";
 }
 
@@ -122,7 +122,7 @@ fn a_value_that_is_no_object_has_no_payload() {
         }
         occurrence.payload().map(|_| ()).map_err(Into::into)
     });
-    inline.emit(&acme(), &NoObject(5));
+    inline.emit_value(NoObject::TYPE, &acme(), &NoObject(5));
     assert_eq!(runs(&inline, "asks"), (1, 1));
 }
 
@@ -130,13 +130,13 @@ fn a_value_that_is_no_object_has_no_payload() {
 fn a_loop_of_listeners_ends() {
     let inline = Inline::new();
     let shared = inline.clone();
-    inline.on::<ShiftCreated>("loops", move |shift, occurrence| {
-        shared.emit(occurrence.tenant(), shift);
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "loops", move |shift, occurrence| {
+        shared.emit_value(ShiftCreated::TYPE, occurrence.tenant(), shift);
         Ok(())
     });
     let log = Log::default().of(|| {
-        inline.emit(&acme(), &ShiftCreated {});
-        inline.emit(&acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     });
     assert_eq!(inline.stats().looped, 2);
     assert_eq!(runs(&inline, "loops"), (32, 0));
@@ -148,13 +148,13 @@ fn a_loop_of_listeners_ends() {
 fn a_panic_deep_inside_leaves_no_depth_behind() {
     let inline = Inline::new();
     let shared = inline.clone();
-    inline.on::<TicketCreated>("outer", move |_, occurrence| {
-        shared.emit(occurrence.tenant(), &ShiftCreated {});
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "outer", move |_, occurrence| {
+        shared.emit_value(ShiftCreated::TYPE, occurrence.tenant(), &ShiftCreated {});
         panic!("after")
     });
-    inline.on::<ShiftCreated>("inner", |_, _| panic!("inside"));
+    inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "inner", |_, _| panic!("inside"));
     for _ in 0..100 {
-        inline.emit(&acme(), &TicketCreated { id: 1 });
+        inline.emit_value(TicketCreated::TYPE, &acme(), &TicketCreated { id: 1 });
     }
     assert_eq!((runs(&inline, "outer"), runs(&inline, "inner"), inline.stats().looped), ((100, 100), (100, 100), 0));
 }

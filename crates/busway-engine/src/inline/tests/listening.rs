@@ -12,7 +12,7 @@ fn listeners_run_in_the_order_of_registration_whatever_they_listen_by() {
     let (inline, journal) = (Inline::new(), Journal::default());
     let value = journal.clone();
     inline.on_types("wild", types("ticket.*"), journal.listener("wild"));
-    inline.on::<TicketCreated>("value", move |ticket, _| {
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "value", move |ticket, _| {
         value.write(format!("value {}", ticket.id));
         Ok(())
     });
@@ -20,13 +20,13 @@ fn listeners_run_in_the_order_of_registration_whatever_they_listen_by() {
     inline.on_types("exact", types("ticket.created"), journal.listener("exact"));
     inline.on_types("all", types("*"), journal.listener("all"));
     for _ in 0..3 {
-        inline.emit(&acme(), &TicketCreated { id: 1 });
+        inline.emit_value(TicketCreated::TYPE, &acme(), &TicketCreated { id: 1 });
         assert_eq!(journal.take(), ["wild", "value 1", "exact", "all"]);
         inline.dispatch_stored(&stored("ticket.created", "{\"id\":2}"));
         assert_eq!(journal.take(), ["wild", "value 2", "exact", "all"]);
         inline.emit_payload(&event_type("ticket.created"), &acme(), &Payload::from_json("{\"id\":3}").unwrap());
         assert_eq!(journal.take(), ["wild", "value 3", "exact", "all"]);
-        inline.emit(&acme(), &ShiftCreated {});
+        inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
         assert_eq!(journal.take(), ["other", "all"]);
     }
 }
@@ -35,8 +35,8 @@ fn listeners_run_in_the_order_of_registration_whatever_they_listen_by() {
 fn exclusions_are_heeded() {
     let (inline, journal) = (Inline::new(), Journal::default());
     inline.on_types("n8n", types("* !ticket.*"), journal.listener("n8n"));
-    inline.emit(&acme(), &TicketCreated { id: 1 });
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(TicketCreated::TYPE, &acme(), &TicketCreated { id: 1 });
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(journal.take().len(), 1);
 }
 
@@ -54,19 +54,19 @@ impl Serialize for Noted {
     }
 }
 
-impl InlineEvent for Noted {
+impl Noted {
     const TYPE: &'static str = "note.made";
 }
 
 #[test]
 fn a_value_is_serialised_once_and_only_if_someone_asks() {
     let inline = Inline::new();
-    inline.on::<Noted>("value", |_, _| Ok(()));
+    inline.on_values::<Noted>(Noted::TYPE, "value", |_, _| Ok(()));
     inline.on_types("type", types("note.*"), |occurrence| {
         assert_eq!(occurrence.value::<Noted>().unwrap().text, "x");
         Ok(())
     });
-    inline.emit(&acme(), &Noted { text: "x".into() });
+    inline.emit_value(Noted::TYPE, &acme(), &Noted { text: "x".into() });
     assert_eq!(SERIALISED.load(Ordering::Relaxed), 0);
     for name in ["first", "second"] {
         inline.on_types(name, types("note.*"), |occurrence| {
@@ -75,7 +75,7 @@ fn a_value_is_serialised_once_and_only_if_someone_asks() {
             Ok(())
         });
     }
-    inline.emit(&acme(), &Noted { text: "x".into() });
+    inline.emit_value(Noted::TYPE, &acme(), &Noted { text: "x".into() });
     assert_eq!(SERIALISED.load(Ordering::Relaxed), 1);
     assert_eq!((runs(&inline, "first"), runs(&inline, "second")), ((1, 0), (1, 0)));
 }
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-impl InlineEvent for Counted {
+impl Counted {
     const TYPE: &'static str = "counted";
 }
 
@@ -100,7 +100,7 @@ impl InlineEvent for Counted {
 fn a_stored_payload_is_decoded_once_for_all_listeners_of_its_type() {
     let inline = Inline::new();
     for name in ["first", "second", "third"] {
-        inline.on::<Counted>(name, |_, occurrence| {
+        inline.on_values::<Counted>(Counted::TYPE, name, |_, occurrence| {
             assert_eq!(occurrence.event().unwrap().id, Uuid::from_u128(7));
             Ok(())
         });
@@ -113,7 +113,7 @@ fn a_stored_payload_is_decoded_once_for_all_listeners_of_its_type() {
 #[derive(Serialize, Deserialize)]
 struct OtherTicket {}
 
-impl InlineEvent for OtherTicket {
+impl OtherTicket {
     const TYPE: &'static str = "ticket.created";
 }
 
@@ -121,15 +121,15 @@ impl InlineEvent for OtherTicket {
 fn a_value_goes_to_listeners_of_its_rust_type_alone_and_a_payload_to_all_of_its_event_type() {
     let (inline, journal) = (Inline::new(), Journal::default());
     let (ticket, other) = (journal.clone(), journal.clone());
-    inline.on::<TicketCreated>("ticket", move |_, _| {
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "ticket", move |_, _| {
         ticket.write("ticket");
         Ok(())
     });
-    inline.on::<OtherTicket>("other", move |_, _| {
+    inline.on_values::<OtherTicket>(OtherTicket::TYPE, "other", move |_, _| {
         other.write("other");
         Ok(())
     });
-    inline.emit(&acme(), &OtherTicket {});
+    inline.emit_value(OtherTicket::TYPE, &acme(), &OtherTicket {});
     assert_eq!(journal.take(), ["other"]);
     inline.dispatch_stored(&stored("ticket.created", "{\"id\":1}"));
     assert_eq!(journal.take(), ["ticket", "other"]);
@@ -145,7 +145,7 @@ fn an_occurrence_tells_type_tenant_and_event() {
         lines.write(format!("{} {} {id:?}", occurrence.event_type(), occurrence.tenant()));
         Ok(())
     });
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     inline.dispatch_stored(&stored("a.b", "{}"));
     assert_eq!(journal.take(), ["shift.created acme None", "a.b acme Some(7)"]);
 }
@@ -155,11 +155,11 @@ fn a_removed_listener_is_not_called_any_more() {
     let (inline, journal) = (Inline::new(), Journal::default());
     let first = inline.on_types("first", types("*"), journal.listener("first"));
     inline.on_types("second", types("*"), journal.listener("second"));
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     first.remove();
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     first.remove();
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(journal.take(), ["first", "second", "second", "second"]);
     assert_eq!((runs(&inline, "first"), runs(&inline, "second")), ((0, 0), (3, 0)));
 }
@@ -168,7 +168,7 @@ fn a_removed_listener_is_not_called_any_more() {
 fn a_listener_stays_when_its_registration_is_dropped() {
     let (inline, journal) = (Inline::new(), Journal::default());
     drop(inline.on_types("first", types("*"), journal.listener("first")));
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(journal.take(), ["first"]);
 }
 
@@ -183,9 +183,9 @@ fn a_listener_may_remove_itself_and_is_dropped_then() {
         held.lock().unwrap().take().unwrap().remove();
         Ok(())
     }));
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert!(alive.upgrade().is_none());
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(emitted(&inline, "shift.created"), 2);
 }
 
@@ -200,9 +200,9 @@ fn a_listener_that_is_added_while_one_runs_hears_the_next_event() {
         }
         Ok(())
     });
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(journal.0.lock().unwrap().len(), 1);
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     assert_eq!(journal.take(), ["first", "first", "second"]);
 }
 
@@ -212,7 +212,7 @@ fn dropping_a_listener_may_call_the_bus() {
     impl Drop for Leaving {
         fn drop(&mut self) {
             self.0.on_types("successor", types("*"), |_| Ok(()));
-            self.0.emit(&acme(), &ShiftCreated {});
+            self.0.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
         }
     }
     let inline = Inline::new();
@@ -221,7 +221,7 @@ fn dropping_a_listener_may_call_the_bus() {
         let _in_use = &leaving;
         Ok(())
     });
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     registration.remove();
     assert_eq!(runs(&inline, "successor"), (1, 0));
 }
@@ -236,14 +236,14 @@ fn a_registration_does_not_keep_the_bus_alive() {
 fn listeners_may_emit_and_their_listeners_run_at_once() {
     let (inline, journal) = (Inline::new(), Journal::default());
     let (shared, lines) = (inline.clone(), journal.clone());
-    inline.on::<TicketCreated>("outer", move |_, occurrence| {
+    inline.on_values::<TicketCreated>(TicketCreated::TYPE, "outer", move |_, occurrence| {
         lines.write("begins");
-        shared.emit(occurrence.tenant(), &ShiftCreated {});
+        shared.emit_value(ShiftCreated::TYPE, occurrence.tenant(), &ShiftCreated {});
         lines.write("ends");
         Ok(())
     });
     inline.on_types("inner", types("shift.*"), journal.listener("inner"));
-    inline.emit(&acme(), &TicketCreated { id: 1 });
+    inline.emit_value(TicketCreated::TYPE, &acme(), &TicketCreated { id: 1 });
     assert_eq!(journal.take(), ["begins", "inner", "ends"]);
 }
 
@@ -254,8 +254,8 @@ fn after_the_first_event_of_a_type_its_listeners_are_looked_up() {
         inline.on_types(format!("{n}"), types(&format!("other{n}.*")), |_| Ok(()));
     }
     inline.dispatch_stored(&stored("a.b", "{}"));
-    inline.emit(&acme(), &ShiftCreated {});
-    inline.emit(&acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
     let plans = inline.shared.plans.load();
     assert!(plans.of_type(&event_type("a.b")).is_some());
     assert!(plans.of_values(TypeId::of::<ShiftCreated>()).is_some());

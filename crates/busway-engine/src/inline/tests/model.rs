@@ -57,7 +57,7 @@ impl Bus {
                 journal.write(&line);
                 Ok(())
             }),
-            None => self.inline.on::<ShiftCreated>(&*name, move |_, _| {
+            None => self.inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, &*name, move |_, _| {
                 journal.write(&line);
                 Ok(())
             }),
@@ -106,11 +106,11 @@ proptest! {
                 }
                 Step::Remove(_) => {}
                 Step::EmitShift => {
-                    bus.inline.emit(&acme(), &ShiftCreated {});
+                    bus.inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
                     bus.expect("shift.created");
                 }
                 Step::EmitTicket => {
-                    bus.inline.emit(&acme(), &TicketCreated { id: 1 });
+                    bus.inline.emit_value(TicketCreated::TYPE, &acme(), &TicketCreated { id: 1 });
                     bus.expect("ticket.created");
                 }
                 Step::Store(at) => {
