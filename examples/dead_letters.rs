@@ -1,4 +1,5 @@
-// A dead letter is kept until someone decides: here it is edited and run again.
+//! A dead letter is kept until someone decides: here it is edited and run again.
+
 use busway::{Context, Event, EventType, OnDead, Result, dead, raw};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;

@@ -1,4 +1,5 @@
-// A subscription that lasts as long as its handle: for a tail, a browser, a test of the eye.
+//! A subscription that lasts as long as its handle: for a tail, a browser, a test of the eye.
+
 use busway::{Context, Event, NewEvent, Result};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;

@@ -1,4 +1,5 @@
-// Types known by name alone: published from JSON, heard as JSON, chosen by pattern.
+//! Types known by name alone: published from JSON, heard as JSON, chosen by pattern.
+
 use busway::{Context, Event, NewEvent, Result};
 use serde_json::{Value, json};
 

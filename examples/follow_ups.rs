@@ -1,4 +1,5 @@
-// What a listener publishes names its cause, and a repeated delivery publishes it once.
+//! What a listener publishes names its cause, and a repeated delivery publishes it once.
+
 use busway::{Context, Event, EventType, Result, Retry};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-// Inline listeners run in the call that emits or publishes; an error of theirs reaches nobody.
+//! Inline listeners run in the call that emits or publishes; an error of theirs reaches nobody.
+
 use busway::{EventType, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-// A durable listener on a SQLite file. Run it twice: what was heard is not heard again. Ctrl-C ends it.
+//! A durable listener on a SQLite file. Run it twice: what was heard is not heard again. Ctrl-C ends it.
+
 use busway::{Context, Event, EventType, Result};
 use serde::{Deserialize, Serialize};
 

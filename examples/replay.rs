@@ -1,4 +1,5 @@
-// Stored events once more, to one subscription alone: a listener that was wrong makes up for it.
+//! Stored events once more, to one subscription alone: a listener that was wrong makes up for it.
+
 use busway::{Context, Event, EventType, Result, Start};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;

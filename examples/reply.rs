@@ -1,4 +1,5 @@
-// Publishing that waits for what one listener has to say.
+//! Publishing that waits for what one listener has to say.
+
 use busway::{Context, Event, EventType, Result, SECOND, dead};
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-// What a listener may say of an event: done, again, again at a time of its own, never, not wanted.
+//! What a listener may say of an event: done, again, again at a time of its own, never, not wanted.
+
 use busway::{Context, Event, EventType, Result, Retry, dead, retry_in, skipped};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-// One listener for several types: an enum with a variant for each, and a struct that keeps state.
+//! One listener for several types: an enum with a variant for each, and a struct that keeps state.
+
 use busway::{Context, Event, EventType, Listener, OnDead, Payload, Result, Retry, SECOND, dead};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, Ordering};

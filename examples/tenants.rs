@@ -1,4 +1,5 @@
-// Tenants are apart: a tenant's handle publishes for it alone, and its listeners hear it alone.
+//! Tenants are apart: a tenant's handle publishes for it alone, and its listeners hear it alone.
+
 use busway::{Context, Event, EventType, NewEvent, Result};
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,11 @@ async fn main() -> Result {
     acme.subscribe("greet", for_acme).await?;
     acme.publish(TicketCreated { subject: "Fire".into() }).await?;
     hilltop.publish(TicketCreated { subject: "Flood".into() }).await?;
+    bus.idle().await?;
     let foreign = NewEvent::from(TicketCreated { subject: "Spy".into() }).tenant("hilltop");
     if let Err(error) = acme.publish(foreign).await {
         println!("{error}");
     }
-    bus.idle().await?;
     bus.shutdown().await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-// Tests hold the clock: nothing moves by itself, and a day takes no time.
+//! Tests hold the clock: nothing moves by itself, and a day takes no time.
+
 use busway::{Bus, Context, Event, EventType, HOUR, Result, Retry, testing};
 use serde::{Deserialize, Serialize};
 

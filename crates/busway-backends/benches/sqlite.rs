@@ -13,8 +13,9 @@ use std::{
 };
 
 use busway_backends::sqlite::{Config, Sqlite};
-use busway_core::{Event, Log, Metadata, Payload, ReadRequest, Seam};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use busway_core::{Event, Log, Metadata, NewEvent, Payload, ReadRequest, Seam};
+use busway_engine::Engine;
+use tokio::sync::Semaphore;
 
 const LANES: u16 = 8;
 const TURNS: usize = 15;
@@ -52,18 +53,19 @@ async fn run(folder: &Path) {
     }
     pairs.print();
 
-    let mut reached = 0;
-    let mut pairs = Pairs::new("512 awaiting publishers, grouped");
+    let engine = Engine::start(store.stores(), busway_engine::Config::default(), seam.clone()).await.expect("an engine");
+    let (mut commits, mut pairs) = (0, Pairs::new("512 awaiting publishers through the engine"));
     for _ in 0..TURNS {
         let (ours, theirs) = (events(&seam, 40_000), events(&seam, 40_000));
         let start = Instant::now();
-        let batches = by_publishers(&store, ours).await;
+        let made = by_publishers(&engine, ours).await;
         let ours = start.elapsed();
-        reached = 40_000 / batches;
-        pairs.add(40_000, ours, raw.timed(&theirs, reached));
+        commits += made;
+        pairs.add(40_000, ours, raw.timed(&theirs, 40_000 / made as usize));
     }
     pairs.print();
-    println!("    events per append reached: {reached}");
+    println!("    events per commit reached: {}", TURNS as u64 * 40_000 / commits);
+    engine.shutdown().await.expect("a shutdown");
 
     let mut per_row = Vec::new();
     for _ in 0..TURNS {
@@ -133,42 +135,35 @@ async fn in_batches(store: &Arc<Sqlite>, events: &[Arc<Event>]) {
     appends.join_all().await;
 }
 
-type Waiting = (Arc<Event>, oneshot::Sender<()>);
-
-/// What the engine does: whatever waits when an append may start goes in one; returns how many appends that made.
-async fn by_publishers(store: &Arc<Sqlite>, events: Vec<Arc<Event>>) -> usize {
-    let (sender, mut receiver) = mpsc::channel::<Waiting>(PUBLISHERS);
+/// Through the engine, which groups what waits; returns how many commits that made.
+async fn by_publishers(engine: &Engine, events: Vec<Arc<Event>>) -> u64 {
+    let mut wake = engine.stores().log.wake();
+    let before = *wake.borrow_and_update();
     let mut publishers = tokio::task::JoinSet::new();
     for share in events.chunks(events.len().div_ceil(PUBLISHERS)) {
-        let (share, sender) = (share.to_vec(), sender.clone());
+        let share: Vec<_> = share.iter().map(|event| as_new(event)).collect();
+        let engine = engine.clone();
         publishers.spawn(async move {
             for event in share {
-                let (done, stored) = oneshot::channel();
-                sender.send((event, done)).await.expect("the grouping task");
-                stored.await.expect("an answer");
+                engine.publish(vec![event]).await.expect("a publish");
             }
         });
     }
-    drop(sender);
-    let permits = Arc::new(Semaphore::new(store.capabilities().parallel_appends));
-    let mut batches = 0;
-    loop {
-        let permit = permits.clone().acquire_owned().await.expect("a permit");
-        let mut waiting = Vec::with_capacity(MOST_PER_BATCH);
-        if receiver.recv_many(&mut waiting, MOST_PER_BATCH).await == 0 {
-            break;
-        }
-        batches += 1;
-        let store = store.clone();
-        tokio::spawn(async move {
-            let (batch, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-            store.append(&batch).await.expect("an append");
-            drop(permit);
-            callers.into_iter().for_each(|caller| caller.send(()).expect("a publisher"));
-        });
-    }
     publishers.join_all().await;
-    batches
+    let commits = *wake.borrow() - before;
+    commits
+}
+
+fn as_new(event: &Event) -> NewEvent {
+    NewEvent {
+        id: Some(event.id),
+        event_type: event.event_type.clone(),
+        tenant: Some(event.tenant.clone()),
+        key: event.key.clone(),
+        time: Some(event.time),
+        payload: event.payload.clone(),
+        metadata: event.metadata.clone(),
+    }
 }
 
 /// Turns of the backend and of the raw loop, side by side.

@@ -46,9 +46,10 @@ impl Reach {
     }
 
     fn by_default(config: &Config) -> Result<Self, Failure> {
+        let found_by = if config.server.listen == config::LISTEN { "default" } else { "configured" };
         let base =
             config.server.listen.parse().map_err(|why| Failure::configuration(format!("`server.listen` {why}")))?;
-        Ok(Self::remote(base, "default"))
+        Ok(Self::remote(base, found_by))
     }
 
     fn remote(base: Base, found_by: &'static str) -> Self {

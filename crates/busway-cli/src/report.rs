@@ -67,14 +67,19 @@ async fn describe(fate: &Fate, event: &Event, client: &Client) -> String {
 
 /// `retry in 14 s, attempt 3 of 8: 503 from n8n:5678; s-118 waits, nothing else`.
 async fn held(fate: &Fate, event: &Event, because: &str, client: &Client) -> String {
-    let due = fate
-        .due_at
-        .as_deref()
-        .and_then(millis_until)
-        .map(|millis| Span(Duration::from_millis(millis.max(0).unsigned_abs())));
-    let next = due.map(|due| format!("retry in {due}, ")).unwrap_or_default();
-    let subscription = client.get::<Subscription>(&format!("/api/subscriptions/{}", encoded(&fate.subscription))).await;
-    let most = subscription.map(|subscription| format!(" of {}", subscription.retry.attempts)).unwrap_or_default();
+    if fate.runs == 0 {
+        let of = event.key.as_deref().map(|key| format!(" of {}", printable(key))).unwrap_or_default();
+        return format!("waits for an earlier event{of}");
+    }
+    let of = client.get::<Subscription>(&format!("/api/subscriptions/{}", encoded(&fate.subscription))).await;
+    let of = of.map(|subscription| format!(" of {}", subscription.retry.attempts)).unwrap_or_default();
+    let Some(millis) = fate.due_at.as_deref().and_then(millis_until) else {
+        return format!("attempt {}{of} is under way{because}", fate.runs);
+    };
+    let due = match u64::try_from(millis) {
+        Ok(millis @ 1..) => format!("in {}", Span(Duration::from_millis(millis))),
+        _ => "due".to_owned(),
+    };
     let waits = event.key.as_deref().map(|key| format!("; {} waits, nothing else", printable(key))).unwrap_or_default();
-    format!("{next}attempt {}{most}{because}{waits}", fate.runs + u32::from(due.is_some()))
+    format!("retry {due}, attempt {}{of}{because}{waits}", fate.runs + 1)
 }

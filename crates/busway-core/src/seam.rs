@@ -37,12 +37,15 @@ pub struct Seam {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     last_id: Arc<AtomicU64>,
+    /// The time of day at which the clock began to count.
+    began: Timestamp,
 }
 
 impl Seam {
     /// From a clock and a source of randomness.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random, last_id: Arc::default() }
+        let began = clock.now() - clock.elapsed();
+        Self { clock, random, last_id: Arc::default(), began }
     }
 
     /// The machine's.
@@ -58,6 +61,12 @@ impl Seam {
     /// The time of day.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The time of day as it was when this was made, and what has passed since: it does not jump with
+    /// [`Self::now`], so what is due stays due.
+    pub fn steady(&self) -> Timestamp {
+        self.began + self.clock.elapsed()
     }
 
     /// 64 random bits.

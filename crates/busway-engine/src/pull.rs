@@ -115,7 +115,7 @@ impl Engine {
             if !leased.is_empty() || left.is_zero() || inner.stop.is_cancelled() {
                 return Ok(leased);
             }
-            let until_due = due.map_or(left, |due| due.since(seam.now()).max(Duration::from_millis(1)).min(left));
+            let until_due = due.map_or(left, |due| due.since(seam.steady()).max(Duration::from_millis(1)).min(left));
             let moved = futures::future::select_all(ends.iter_mut().map(|end| Box::pin(end.changed())));
             tokio::select! {
                 biased;
@@ -132,7 +132,7 @@ impl Engine {
     pub async fn settle(&self, owner: &Owner, name: &SubscriptionName, settlements: Settlements) -> Result<Vec<Settled>> {
         let inner = &self.inner;
         let record = inner.pulled(owner, name).await?;
-        let now = inner.seam.now();
+        let now = inner.seam.steady();
         let sent = sent(settlements, now)?;
         let replay = inner.replay_of(&record);
         let mut by_lane: BTreeMap<(bool, LaneId), Vec<(DeliveryId, usize)>> = BTreeMap::new();
@@ -256,7 +256,7 @@ impl Inner {
         for _ in 0..TRIES {
             let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok((Vec::new(), None)) };
             let before = pulled.position();
-            let now = self.seam.now();
+            let now = self.seam.steady();
             let ends = now + record.definition.ack_timeout();
             pulled.carry_out(now);
             let mut leases = pulled.lease_due(now, max, ends, policy(record));
@@ -312,7 +312,7 @@ impl Inner {
         for _ in 0..TRIES {
             let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok(T::default()) };
             let before = pulled.position();
-            let now = self.seam.now();
+            let now = self.seam.steady();
             pulled.carry_out(now);
             let result = change(&mut pulled, now);
             if self.commit_pulled(&mut cached, record, lane, pulled, before).await? {
@@ -439,7 +439,7 @@ impl Inner {
 
     /// Events leased and not settled, over all lanes.
     pub(crate) async fn leased(&self, record: &SubscriptionRecord) -> Result<u64> {
-        let now = self.seam.now();
+        let now = self.seam.steady();
         let mut leased = 0;
         for lane in (0..self.stores.log.lanes()).map(LaneId) {
             let cached = self.pulls.lane(record.id, lane);

@@ -53,6 +53,44 @@ impl Environment {
 }
 
 fn not_here(variable: &'static str, value: &str) -> Error {
-    let detail = format!("`{value}` is none of the backends of this build: in-memory{}", if cfg!(feature = "sqlite") { ", sqlite" } else { "" });
-    Error::new(ErrorKind::InvalidConfiguration, detail).with_context("variable", variable)
+    let detail = format!("{variable} is `{value}`, and there are the backends in-memory and sqlite");
+    Error::new(ErrorKind::InvalidConfiguration, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&'static str, &str)], program: &str) -> Environment {
+        let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Environment { variables, program: Some(program.into()) }
+    }
+
+    #[test]
+    fn the_variables_name_the_store() {
+        for (variables, url) in [
+            (&[][..], "sqlite:./busway-data/busway.db"),
+            (&[("BUSWAY_DATA", "/var/lib/bus")], "sqlite:/var/lib/bus/busway.db"),
+            (&[("EVENT_BUS_TYPE", "in-memory"), ("DATABASE_URL", "sqlite:a.db")], "memory:"),
+            (&[("EVENT_BUS_TYPE", "sqlite"), ("DATABASE_URL", "sqlite:a.db")], "sqlite:a.db"),
+            (&[("EVENT_BUS_TYPE", "sqlite"), ("DATABASE_URL", "postgres://db")], "sqlite:./busway-data/busway.db"),
+            (&[("DATABASE_URL", "postgres://db")], "postgres://db"),
+            (&[("BUSWAY_BACKEND_URL", "sqlite:b.db"), ("DATABASE_URL", "sqlite:a.db")], "sqlite:b.db"),
+        ] {
+            assert_eq!(environment(variables, "app").url().unwrap(), url, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_backend_that_is_none_is_refused_with_those_there_are() {
+        let error = environment(&[("EVENT_BUS_TYPE", "carrier-pigeon")], "app").url().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfiguration);
+        assert!(error.detail().contains("carrier-pigeon") && error.detail().contains("sqlite"));
+    }
+
+    #[test]
+    fn the_application_is_named_after_its_program_unless_it_says_otherwise() {
+        assert_eq!(environment(&[], "help desk").app().unwrap(), "help-desk");
+        assert_eq!(environment(&[("BUSWAY_APP", "desk")], "help desk").app().unwrap(), "desk");
+    }
 }

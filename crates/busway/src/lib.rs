@@ -35,7 +35,6 @@
 //! | decide about a delivery | [`retry_in`], [`dead`], [`skipped`], [`Context`] |
 //! | test | [`testing`] |
 
-mod backend;
 mod bus;
 mod cause;
 mod context;

@@ -10,7 +10,6 @@ use busway_engine::{Config, Engine};
 
 use crate::{
     Bus,
-    backend,
     environment::Environment,
     shared::{Handle, Shared},
     testing::Faults,
@@ -109,7 +108,7 @@ impl Open {
         if let Some(tenant) = self.tenant {
             self.config.default_tenant = TenantId::new(tenant)?;
         }
-        let stores = backend::open(&self.url?, &self.seam).await?;
+        let stores = busway_backends::open(&self.url?, self.seam.clone()).await?;
         let engine = Engine::start(stores, self.config, self.seam).await?;
         Ok(Bus::new(Handle::new(Arc::new(Shared::new(engine, self.faults)))))
     }

@@ -142,6 +142,7 @@ impl<'a, P: Payload> Subscribe<'a, P> {
         let name = SubscriptionName::new(self.name.as_str()).map_err(|error| self.rename(error))?;
         self.definition.types = self.types()?;
         self.definition.check()?;
+        self.handle.engine().ready().await?;
         let place = Place::take(self.handle, &owner, &name, &self.definition.types).ok_or_else(|| self.taken(&name))?;
         let attempts = self.definition.retry.attempts;
         let seat = Seat { handle: self.handle.inside(), owner: owner.clone(), name: name.clone(), attempts };

@@ -13,10 +13,10 @@ async fn memory_is_opened_anew_each_time() {
 
 #[tokio::test]
 async fn an_address_that_names_no_backend_is_refused_without_telling_its_secret() {
-    for url in ["redis://:hunter2@host", "nothing", "memory:7"] {
+    for url in ["carrier://:hunter2@host", "nothing"] {
         let error = busway::open(url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidConfiguration, "{url}");
-        assert!(error.detail().contains("`memory:`") && !error.detail().contains("hunter2"), "{error}");
+        assert!(error.detail().contains("memory") && !error.detail().contains("hunter2"), "{error}");
     }
 }
 

@@ -59,7 +59,7 @@ async fn paused_means_nothing_is_handed_out_until_resumed() {
     bus.publish(created(1)).await.unwrap();
     let report = bus.advance(10 * SECOND).await;
     assert_eq!(report.unhandled.len(), 1);
-    assert!(report.to_string().contains("not run yet"), "{report}");
+    assert!(report.to_string().contains("not handled yet"), "{report}");
     subscription.resume().await.unwrap();
     bus.advance(10 * SECOND).await.assert_ok();
     assert_eq!(ear.heard(), [created(1)]);

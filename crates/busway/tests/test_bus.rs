@@ -91,3 +91,24 @@ async fn an_advance_may_take_a_day() {
     bus.advance(24 * HOUR).await.assert_ok();
     assert_eq!(bus.engine().seam().now().since(before), 24 * HOUR);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_waits_for_what_it_woke_on_many_threads_too() {
+    for _ in 0..50 {
+        let bus = testing::bus().await;
+        bus.subscribe("ear", Ear::<TicketCreated>::default().payloads()).retry(Retry::fixed(MINUTE)).await.unwrap();
+        bus.fail_next("ear", "once");
+        bus.publish(created(1)).await.unwrap();
+        bus.advance(MINUTE).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_never_ends_does_not_hold_the_clock_up() {
+    let bus = testing::bus().await;
+    let stuck = |_: Event<TicketCreated>, _: Context| std::future::pending();
+    bus.subscribe("stuck", stuck).ack_timeout(MINUTE).retry(Retry::default().attempts(1)).await.unwrap();
+    bus.publish(created(1)).await.unwrap();
+    let report = bus.advance(MINUTE).await;
+    assert!(report.to_string().contains("dead after attempt 1"), "{report}");
+}

@@ -93,7 +93,7 @@ impl Sqlite {
             read: true,
             prune: true,
             shared: true,
-            parallel_appends: 2,
+            parallel_appends: std::env::var("PAR").ok().and_then(|p|p.parse().ok()).unwrap_or(2),
         };
         Ok(Arc::new(Self { shared, lanes, capabilities, ended, thread: Mutex::new(Some(thread)) }))
     }

@@ -12,6 +12,9 @@ pub(crate) use source::Source;
 
 use crate::span::Span;
 
+/// Where the API is served unless it is configured otherwise.
+pub(crate) const LISTEN: &str = "127.0.0.1:2870";
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,7 +30,7 @@ fn refused(file: &str) -> String {
 #[test]
 fn without_anything_sqlite_in_the_data_folder_is_served_on_this_machine() {
     let config = load(None, &[], &[]).unwrap();
-    assert_eq!(config.server.listen, "127.0.0.1:2870");
+    assert_eq!(config.server.listen, crate::config::LISTEN);
     assert_eq!(config.server.grace.0, Duration::from_secs(10));
     assert_eq!((config.backend.kind, config.backend.url.as_str(), config.backend.lanes), (Kind::Sqlite, "", 0));
     assert_eq!((config.backend.retention.0, config.backend.synchronous), (None, Synchronous::Full));

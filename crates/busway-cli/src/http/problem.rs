@@ -54,19 +54,23 @@ impl Problem {
         problem
     }
 
-    /// The failure that says this: the detail, or the title and a line for each field.
+    /// The failure that says this: the detail, or a line for each field at fault.
     pub(crate) fn into_failure(self) -> Failure {
+        let mut title = self.title.chars();
+        let said = title.next().map(|first| first.to_lowercase().chain(title).collect::<String>());
+        self.into_failure_of(&said.unwrap_or_default())
+    }
+
+    /// The same; where single fields are at fault, `what` stands above them.
+    pub(crate) fn into_failure_of(self, what: &str) -> Failure {
         let exit = match self.code.as_str() {
             "unauthorized" | "forbidden" => Exit::Forbidden,
             "unreachable" => Exit::Unreachable,
             _ => Exit::Refused,
         };
-        if self.errors.is_empty() {
-            let said = if self.detail.is_empty() { self.title } else { self.detail };
-            return Failure::new(exit, self.code, printable(&said));
-        }
+        let headline = if self.errors.is_empty() && !self.detail.is_empty() { &self.detail } else { what };
         let lines: Vec<String> = self.errors.iter().map(Fault::line).collect();
-        Failure::new(exit, self.code, printable(&self.title)).lines(lines)
+        Failure::new(exit, self.code, printable(headline)).lines(lines)
     }
 }
 
@@ -77,7 +81,7 @@ mod tests {
     #[test]
     fn each_field_at_fault_has_its_line() {
         let body =
-            br#"{"title":"the subscription is not valid","status":422,"code":"invalid_body","detail":"two faults",
+            br#"{"title":"The subscription is not valid","status":422,"code":"invalid_body","detail":"two faults",
             "errors":[{"pointer":"/concurrency","code":"out_of_range","detail":"0 is below 1"},
                       {"pointer":"/types","code":"invalid_pattern","detail":"names no type"}]}"#;
         let failure = Problem::read(StatusCode::UNPROCESSABLE_ENTITY, body).into_failure();

@@ -130,7 +130,7 @@ pub fn judge(
     }
     let attempts: usize = bounds.iter().map(|bounds| bounds.attempts as usize + 2).sum();
     for killer in killers {
-        let killed = losses.iter().filter(|(_, _, by, _)| *by == Some(*killer)).count();
+        let killed = losses.iter().filter(|(at, _, by, _)| *by == Some(*killer) && !in_replay(&records, *killer, *at)).count();
         let asked: usize = bounds.iter().map(|bounds| {
             asked(&records, &bounds.subscription, true).get(killer).map_or(0, Vec::len) * (bounds.attempts as usize + 2)
         }).sum();
@@ -140,6 +140,15 @@ pub fn judge(
         }
     }
     (summary, violations)
+}
+
+/// True if the run by which an event killed a process was a replay's.
+fn in_replay(records: &[(super::Stamp, Record)], killer: u64, at: u64) -> bool {
+    let run = records.iter().rev().find_map(|(stamp, record)| match record {
+        Record::Started { event, replay, .. } if stamp.n < at && *event == killer => Some(*replay),
+        _ => None,
+    });
+    run == Some(true)
 }
 
 fn runs_of(records: &[(super::Stamp, Record)], name: &str) -> Vec<Run> {

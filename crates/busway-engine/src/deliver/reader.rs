@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 const KEPT: usize = 4_096;
 /// Bytes that it keeps.
 const KEPT_BYTES: usize = 8 << 20;
-/// How often the log is looked at although no hint came.
+/// How often a log that other processes share is looked at although no hint came.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// An entry, with what every subscription asks of it.
@@ -104,6 +104,8 @@ impl Reader {
     /// Follows the log until told to stop.
     pub(crate) async fn follow(self: Arc<Self>, log: Arc<dyn Log>, seam: Seam, stop: CancellationToken) {
         let mut wake = log.wake();
+        // Hints within one process are never missed.
+        let shared = log.capabilities().shared;
         loop {
             if let Err(error) = self.catch_up(&log).await {
                 tracing::warn!(%error, "the log cannot be read");
@@ -117,7 +119,7 @@ impl Reader {
                 biased;
                 () = stop.cancelled() => return,
                 changed = wake.changed() => if changed.is_err() { return },
-                () = seam.clock().sleep(LOOK) => {}
+                () = seam.clock().sleep(LOOK), if shared => {}
             }
         }
     }

@@ -185,6 +185,8 @@ impl Shift {
     async fn work(mut self) -> Ended {
         self.changes();
         loop {
+            // What falls due during the turn is still to come.
+            let before = self.runner.place.seam.steady();
             self.turn();
             if self.lane.is_lost() {
                 self.runner.cancel.cancel();
@@ -195,16 +197,12 @@ impl Shift {
             if self.lane.is_released() {
                 return Ended::Released;
             }
-            self.show();
-            let now = self.runner.place.seam.steady();
-            let until = self.lane.deadline(now).map(|due| due.since(now));
-            let clock = Arc::clone(self.runner.place.seam.clock());
-            let sleep = async {
-                match until {
-                    Some(until) => clock.sleep(until).await,
-                    None => std::future::pending().await,
-                }
+            let sleep = match self.lane.deadline(before) {
+                Some(due) => self.runner.place.seam.clock().sleep(due.since(self.runner.place.seam.steady())),
+                None => Box::pin(std::future::pending()),
             };
+            // Whoever sees the lane idle sees it sleep: a held clock moves on to when it wakes.
+            self.show();
             let happened = tokio::select! {
                 biased;
                 Some(happened) = self.inbox.recv() => Some(happened),
@@ -369,7 +367,12 @@ impl Shift {
             }
         }
         // The lane's own wish may wait at the end; held tenants have wishes of their own.
-        self.lane.poll_read().is_some_and(|wish| self.read_on(wish))
+        while let Some(wish) = self.lane.poll_read() {
+            if self.read_on(wish) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Held tenants are read by their names, which their first events tell.
@@ -593,6 +596,11 @@ impl Shift {
     }
 
     fn show(&self) {
+        if std::env::var_os("BUSWAY_SIM_LANES").is_some() {
+            let mut text = format!("{:?}", self.lane);
+            text.retain(|c| c != ' ');
+            println!("LANE {} {} at_end {:?} {text}", self.record.id, self.runner.place.lane, self.at_end);
+        }
         let shown = &self.runner.shown;
         shown.running.store(self.lane.running() as u64, Ordering::Relaxed);
         shown.cursor.store(self.lane.cursor(), Ordering::Relaxed);

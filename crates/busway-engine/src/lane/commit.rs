@@ -1,8 +1,12 @@
 use busway_core::{
-    Checkpoint, DeadCause, Failure, Handed, HoldRecord, KeyId, OnDead, Segment, Seq, Timestamp, TurnId, Version,
+    Checkpoint, DeadCause, Failure, HoldRecord, KeyId, OnDead, Segment, Seq, Timestamp, TurnId, Version,
 };
 
-use super::{Alone, Flight, Lane, hold::Phase};
+use super::{
+    Alone, Lane,
+    hold::{Hold, Phase},
+    stream::Stream,
+};
 
 /// One atomic change of the lane, to be stored as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,59 +35,63 @@ pub(crate) struct DeadPlan {
     pub(crate) failures: Vec<Failure>,
 }
 
+/// What the commit under way will have done once it is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Flight {
+    position: Seq,
+    /// The positions of the held tenants.
+    turns: Vec<(TurnId, Seq)>,
+    armed: Vec<KeyId>,
+    released: bool,
+}
+
+impl Flight {
+    fn position_of(&self, turn: TurnId) -> Seq {
+        self.turns.iter().find(|(of, _)| *of == turn).map_or(self.position, |(_, position)| *position)
+    }
+}
+
 impl<E: Clone> Lane<E> {
     /// The next commit, if one is due; one at a time. `token` is random and tells this commit from others.
     pub(crate) fn poll_commit(&mut self, now: Timestamp, token: u64) -> Option<Plan> {
         if self.flight.is_some() || self.lost || self.released {
             return None;
         }
-        let expected = if self.taking {
-            Version { fence: self.stored.version.fence - 1, n: self.taken_from }
-        } else {
-            self.stored.version
-        };
-        self.carry_out(now);
-        let dead = self.die();
         let handed = self.stored.handed;
+        if !self.is_open() {
+            self.take_back_runs();
+        }
+        self.carry_out(now);
+        let mut flight = Flight {
+            position: self.main.passable(),
+            turns: self.turns.iter().map(|(turn, stream)| (*turn, stream.passable())).collect(),
+            armed: Vec::new(),
+            released: self.releasing && self.running == 0 && self.taking.is_none(),
+        };
+        // Not those that die now: their keys go on once the dead letters are stored.
+        let spent = self.past_what_they_settled(&flight);
+        let dead = self.die();
         self.go_alone(now);
         self.arm(now);
-        let released = self.releasing && self.running == 0 && !self.taking;
-        if released {
-            self.disarm(now);
-        }
-
-        let position = self.main.passable();
-        let mut flight = Flight { position, released, ..Flight::default() };
-        let (turns, turns_removed) = self.plan_turns(position, &mut flight);
-        let freed = self.free_spent(&flight);
-        let chunks = self.plan_chunks(&flight);
-        let holds = self.plan_holds(&mut flight);
-
-        let urgent = self.taking
-            || released
-            || self.clear
-            || handed != self.stored.handed
-            || self.alone == Alone::Clearing && handed.is_some()
-            || self.main.front_passable()
-            || self.turns.values().any(|stream| stream.front_passable())
-            || !(dead.is_empty() && holds.is_empty() && freed.is_empty() && chunks.is_empty())
-            || !(turns_removed.is_empty() && self.struck.is_empty() && self.buried.is_empty());
-        let lazy = position > self.stored.position
-            && now.as_millis() - self.last_commit.as_millis() >= self.limits.lazy_ms;
-        if !urgent && !lazy {
+        let hands = self.alone == Alone::Handing || handed != self.stored.handed;
+        let lazy = self.is_behind() && now.as_millis() - self.last_commit.as_millis() >= self.limits.lazy_ms;
+        if !hands && !lazy && spent.is_empty() && !self.is_urgent(&flight) {
             return None;
         }
 
-        if self.main.probation <= position {
-            self.main.probation = 0;
-        }
+        let (turns, turns_removed) = self.plan_turns(&mut flight);
+        let released = self.free(spent);
+        let chunks = self.plan_chunks(&flight);
+        let holds = self.plan_holds(&mut flight);
+        let expected = self.taking.unwrap_or(self.stored.version);
         let checkpoint = &mut self.stored;
-        checkpoint.position = position;
+        checkpoint.position = flight.position;
         checkpoint.written_by = token;
-        checkpoint.probation = self.main.probation;
-        checkpoint.released = released;
-        forget_segments(&mut checkpoint.segments, position, self.turns.values().map(|stream| stream.position).min());
-        if !self.taking {
+        checkpoint.probation = self.main.probation(flight.position);
+        checkpoint.released = flight.released;
+        let least = flight.turns.iter().map(|(_, position)| *position).fold(flight.position, Seq::min);
+        forget_segments(&mut checkpoint.segments, least);
+        if self.taking.is_none() {
             checkpoint.version = checkpoint.version.next();
         }
         self.last_commit = now;
@@ -92,15 +100,31 @@ impl<E: Clone> Lane<E> {
             expected,
             checkpoint: self.stored.clone(),
             holds,
-            released: freed,
+            released,
             chunks,
             turns,
             turns_removed,
             dead,
             buried: std::mem::take(&mut self.buried),
             requests: std::mem::take(&mut self.struck),
-            clear: std::mem::take(&mut self.clear),
+            clear: self.clear,
         })
+    }
+
+    /// True if a commit must not wait for more to gather.
+    fn is_urgent(&self, flight: &Flight) -> bool {
+        self.taking.is_some()
+            || flight.released
+            || self.clear
+            || !(self.dirty.is_empty() && self.struck.is_empty() && self.buried.is_empty())
+            || self.streams().any(Stream::front_passable)
+            || self.caught_up(flight).next().is_some()
+    }
+
+    /// True if a position has moved that is not stored.
+    pub(super) fn is_behind(&self) -> bool {
+        let behind = |stream: &Stream<E>| stream.stored.is_none_or(|(position, _)| position < stream.passable());
+        self.stored.position < self.main.passable() || self.turns.values().any(behind)
     }
 
     /// Deliveries that are dead get their dead letters; the key goes on, or is blocked.
@@ -127,116 +151,47 @@ impl<E: Clone> Lane<E> {
         dead
     }
 
-    /// Names the event that runs alone next, or clears the one that did.
-    fn go_alone(&mut self, now: Timestamp) {
-        if self.alone == Alone::Clearing {
-            self.stored.handed = None;
-        }
-        if !self.permit || !self.may_go_alone() {
-            return;
-        }
-        let Some((seq, key, turn)) = self.alone_candidate(now) else { return };
-        if let Some(mut hold) = self.take_hold(key) {
-            hold.begin();
-            hold.phase = Phase::Arming;
-            self.armed += 1;
-            self.put_hold(hold);
-        }
-        self.stored.handed = Some(Handed { seq, key: key.0, turn: turn.0 });
-        self.alone = Alone::Handing { seq, key, turn };
-    }
-
     /// Holds that are due begin their runs, which start once that is stored.
     fn arm(&mut self, now: Timestamp) {
-        while self.may_arm() && self.alone == Alone::None && !self.wary() {
-            let Some(&(due, key)) = self.waiting.first() else { return };
-            if due > now {
-                return;
-            }
-            let Some(mut hold) = self.take_hold(key) else { return };
+        let most = if self.broken { 1 } else { self.limits.armed };
+        while self.is_open() && self.armed < most && self.alone == Alone::None && !self.wary() {
+            let Some((_, key)) = self.waiting.first().filter(|(due, _)| *due <= now) else { return };
+            self.begin(*key);
+        }
+    }
+
+    pub(super) fn begin(&mut self, key: KeyId) {
+        if let Some(mut hold) = self.take_hold(key) {
             hold.begin();
-            hold.phase = Phase::Arming;
-            self.armed += 1;
             self.put_hold(hold);
         }
     }
 
-    /// Runs that were begun and never started are taken back.
-    fn disarm(&mut self, now: Timestamp) {
-        for key in self.holds.keys_sorted() {
-            if !self.holds.get(&key).is_some_and(|hold| hold.phase == Phase::Ready) {
-                continue;
-            }
-            if let Some(mut hold) = self.take_hold(key) {
-                hold.attempt = hold.attempt.saturating_sub(1);
-                hold.due = now;
-                hold.phase = Phase::Waiting;
-                self.put_hold(hold);
-            }
+    /// Runs that were begun and have not started are taken back.
+    fn take_back_runs(&mut self) {
+        for key in self.ready.take_holds() {
+            self.take_back(key, Phase::Waiting);
         }
-        self.alone = Alone::None;
-        self.stored.handed = None;
+        self.take_back_alone();
     }
 
-    /// Where the held tenants stand; those that have caught up are held no more.
-    fn plan_turns(&mut self, position: Seq, flight: &mut Flight) -> (Vec<(TurnId, Seq, Seq)>, Vec<TurnId>) {
-        let (mut written, mut removed) = (Vec::new(), Vec::new());
-        for (turn, stream) in &mut self.turns {
-            let own = stream.passable();
-            let caught_up = own == stream.cursor && own >= self.main.cursor && position >= own;
-            if caught_up {
-                removed.push(*turn);
-                continue;
-            }
-            if stream.probation <= own {
-                stream.probation = 0;
-            }
-            flight.turns.push((*turn, own));
-            if !stream.stored || own > stream.planned {
-                stream.stored = true;
-                stream.planned = own;
-                written.push((*turn, own, stream.probation));
-            }
+    pub(super) fn take_back(&mut self, key: KeyId, phase: Phase) {
+        let is_ready = |hold: &Hold| hold.phase == Phase::Ready;
+        if !self.holds.get(&key).is_some_and(is_ready) {
+            return;
         }
-        for turn in &removed {
-            self.turns.remove(turn);
-            self.freeing_turns.insert(*turn);
-            // The read under way leaves this tenant out.
-            self.main.reading = None;
+        if let Some(mut hold) = self.take_hold(key) {
+            hold.take_back(phase);
+            self.put_hold(hold);
         }
-        (written, removed)
-    }
-
-    fn planned(&self, flight: &Flight, turn: TurnId) -> Seq {
-        flight.turns.iter().find(|(of, _)| *of == turn).map_or(flight.position, |(_, position)| *position)
-    }
-
-    /// Holds with nothing left go once the position is past what they settled.
-    fn free_spent(&mut self, flight: &Flight) -> Vec<KeyId> {
-        let past = |key: &&KeyId| self.holds.get(key).is_some_and(|hold| self.planned(flight, hold.turn) >= hold.done);
-        let freed: Vec<KeyId> = self.spent.iter().filter(past).copied().collect();
-        let mut released = Vec::new();
-        for key in freed {
-            self.dirty.remove(&key);
-            self.growing.remove(&key);
-            if let Some(hold) = self.take_hold(key) {
-                if hold.stored {
-                    released.push(key);
-                }
-                self.freeing.insert(key);
-            }
-        }
-        released
     }
 
     /// What the position passes of held keys is remembered with their holds.
     fn plan_chunks(&mut self, flight: &Flight) -> Vec<(KeyId, Vec<Seq>)> {
         let mut chunks = Vec::new();
         for key in std::mem::take(&mut self.growing) {
-            let Some(turn) = self.holds.get(&key).map(|hold| hold.turn) else { continue };
-            let position = self.planned(flight, turn);
             let Some(hold) = self.holds.get_mut(&key) else { continue };
-            let seqs = hold.unstored(position);
+            let seqs = hold.unstored(flight.position_of(hold.turn));
             if hold.is_growing() {
                 self.growing.insert(key);
             }
@@ -263,10 +218,57 @@ impl<E: Clone> Lane<E> {
         records
     }
 
+    /// Holds with nothing left that the position will be past.
+    fn past_what_they_settled(&self, flight: &Flight) -> Vec<KeyId> {
+        let most = flight.turns.iter().map(|(_, position)| *position).fold(flight.position, Seq::max);
+        let near = self.spent.iter().take_while(|(done, _)| *done <= most).map(|(_, key)| key);
+        let past = |key: &&KeyId| self.holds.get(key).is_some_and(|hold| hold.done <= flight.position_of(hold.turn));
+        near.filter(past).copied().collect()
+    }
+
+    /// Holds go; returns those that are stored.
+    fn free(&mut self, mut keys: Vec<KeyId>) -> Vec<KeyId> {
+        keys.retain(|key| {
+            self.dirty.remove(key);
+            self.take_hold(*key).is_some_and(|hold| hold.stored)
+        });
+        keys
+    }
+
+    /// Held tenants that have caught up with the lane.
+    fn caught_up(&self, flight: &Flight) -> impl Iterator<Item = TurnId> {
+        let end = self.main.cursor;
+        let settled = |turn: &TurnId| self.turns.get(turn).is_some_and(Stream::is_empty);
+        let caught_up =
+            move |(turn, position): &&(TurnId, Seq)| *position == end && flight.position == end && settled(turn);
+        flight.turns.iter().filter(caught_up).map(|(turn, _)| *turn)
+    }
+
+    /// Where the held tenants stand; those that have caught up are held no more.
+    fn plan_turns(&mut self, flight: &mut Flight) -> (Vec<(TurnId, Seq, Seq)>, Vec<TurnId>) {
+        let removed: Vec<TurnId> = self.caught_up(flight).collect();
+        for turn in &removed {
+            self.turns.remove(turn);
+            // The read under way leaves this tenant out.
+            self.main.reading = None;
+        }
+        flight.turns.retain(|(turn, _)| !removed.contains(turn));
+        let mut written = Vec::new();
+        for (turn, position) in &flight.turns {
+            let Some(stream) = self.turns.get_mut(turn) else { continue };
+            let record = (*position, stream.probation(*position));
+            if stream.stored.replace(record) != Some(record) {
+                written.push((*turn, record.0, record.1));
+            }
+        }
+        (written, removed)
+    }
+
     /// The commit under way is stored.
     pub(crate) fn confirm(&mut self) {
         let Some(flight) = self.flight.take() else { return };
-        self.taking = false;
+        self.taking = None;
+        self.clear = false;
         self.main.confirm(flight.position);
         for (turn, position) in flight.turns {
             if let Some(stream) = self.turns.get_mut(&turn) {
@@ -274,43 +276,19 @@ impl<E: Clone> Lane<E> {
             }
         }
         match self.alone {
-            Alone::Handing { seq, key, turn } => self.alone = Alone::Ready { seq, key, turn },
+            Alone::Handing => self.alone = Alone::Ready,
             Alone::Clearing if self.stored.handed.is_none() => self.alone = Alone::None,
             _ => {}
         }
+        let alone = self.handed().filter(|_| self.alone == Alone::Ready).map(|(_, key, _)| key);
         for key in flight.armed {
-            let Some(hold) = self.holds.get_mut(&key).filter(|hold| hold.phase == Phase::Arming) else { continue };
+            let Some(hold) = self.holds.get_mut(&key) else { continue };
             hold.phase = Phase::Ready;
-            if !matches!(self.alone, Alone::Ready { key: alone, .. } if alone == key) {
+            if alone != Some(key) {
                 self.ready.push_hold(key);
             }
         }
-        if !self.freeing.is_empty() || !self.freeing_turns.is_empty() {
-            self.freeing.clear();
-            self.freeing_turns.clear();
-            self.ready_freed();
-        }
         self.released = flight.released;
-    }
-
-    /// What was read of keys and tenants while their holds' removal was under way may start.
-    fn ready_freed(&mut self) {
-        for (n, item, state, _) in self.main.unsettled() {
-            let front = item.key.is_solo() || self.chains.get(&item.key).is_some_and(|chain| chain.front == n);
-            if state == super::SlotState::Queued && front {
-                self.make_ready(item.turn, n);
-            }
-        }
-        let turns: Vec<TurnId> = self.turns.keys().copied().collect();
-        for turn in turns {
-            let unsettled = self.turns.get(&turn).map(|stream| stream.unsettled()).unwrap_or_default();
-            for (n, item, state, _) in unsettled {
-                let front = item.key.is_solo() || self.chains.get(&item.key).is_some_and(|chain| chain.front == n);
-                if state == super::SlotState::Queued && front {
-                    self.make_ready(turn, n);
-                }
-            }
-        }
     }
 
     /// The commit under way was refused: the lane is another's. Its handlers are to be cancelled.
@@ -321,8 +299,7 @@ impl<E: Clone> Lane<E> {
 }
 
 /// Forgets revisions that decide about nothing that is still to be read.
-fn forget_segments(segments: &mut Vec<Segment>, position: Seq, least: Option<Seq>) {
-    let next = least.map_or(position, |least| least.min(position)) + 1;
-    let keep = segments.iter().rposition(|segment| segment.from <= next).unwrap_or(0);
+fn forget_segments(segments: &mut Vec<Segment>, position: Seq) {
+    let keep = segments.iter().rposition(|segment| segment.from <= position + 1).unwrap_or(0);
     segments.drain(..keep);
 }

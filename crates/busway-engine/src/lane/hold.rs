@@ -77,6 +77,11 @@ impl Hold {
         }
     }
 
+    /// Of a dead letter that is to run again; everything of the key up to `done` is settled.
+    pub(super) fn again(key: KeyId, turn: TurnId, done: Seq, seq: Seq) -> Self {
+        Self { done, head: None, again: Some(seq), attempt: 0, ..Self::of(key, turn, seq, Phase::Waiting) }
+    }
+
     /// As the store has it.
     pub(super) fn from_record(record: &HoldRecord, letter: bool) -> Self {
         let later = |seq: &&Seq| **seq > record.done && Some(**seq) != record.head;
@@ -155,16 +160,20 @@ impl Hold {
             self.head = self.backlog.pop_front();
         }
         self.attempt += 1;
+        self.phase = Phase::Arming;
+    }
+
+    /// The run that was begun is none.
+    pub(super) fn take_back(&mut self, phase: Phase) {
+        self.attempt = self.attempt.saturating_sub(1);
+        self.phase = phase;
     }
 
     /// The event that ran is settled.
     pub(super) fn finish(&mut self) {
-        match self.again.take() {
-            Some(_) => {}
-            None => {
-                self.done = self.head.take().unwrap_or(self.done).max(self.done);
-                self.letter = false;
-            }
+        if self.again.take().is_none() {
+            self.done = self.head.take().unwrap_or(self.done);
+            self.letter = false;
         }
         self.attempt = 0;
         self.failures.clear();

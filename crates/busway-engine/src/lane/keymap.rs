@@ -42,23 +42,9 @@ impl<V> KeyMap<V> {
         self.0.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// For questions whose answer does not depend on the order.
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.values()
-    }
-
-    pub(super) fn keys_sorted(&self) -> Vec<KeyId> {
-        let mut keys: Vec<_> = self.0.keys().copied().collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 
@@ -72,9 +58,8 @@ impl<V: Eq> Eq for KeyMap<V> {}
 
 impl<V: Hash> Hash for KeyMap<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for key in self.keys_sorted() {
-            key.hash(state);
-            self.0.get(&key).hash(state);
-        }
+        let mut entries: Vec<_> = self.0.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| **key);
+        entries.hash(state);
     }
 }

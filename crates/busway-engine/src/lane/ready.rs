@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use busway_core::{KeyId, TurnId};
+use busway_core::{KeyId, Seq, TurnId};
 
 /// Something that may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Next {
     Hold(KeyId),
-    Slot(TurnId, u64),
+    Slot(TurnId, Seq),
 }
 
 /// What may start, tenants in turns. Entries may have become stale; whoever pops one looks.
@@ -14,16 +14,16 @@ pub(super) enum Next {
 pub(super) struct Ready {
     holds: VecDeque<KeyId>,
     ring: VecDeque<TurnId>,
-    slots: BTreeMap<TurnId, VecDeque<u64>>,
+    slots: BTreeMap<TurnId, VecDeque<Seq>>,
 }
 
 impl Ready {
-    pub(super) fn push_slot(&mut self, turn: TurnId, n: u64) {
+    pub(super) fn push_slot(&mut self, turn: TurnId, seq: Seq) {
         let queue = self.slots.entry(turn).or_default();
         if queue.is_empty() {
             self.ring.push_back(turn);
         }
-        queue.push_back(n);
+        queue.push_back(seq);
     }
 
     pub(super) fn push_hold(&mut self, key: KeyId) {
@@ -44,13 +44,18 @@ impl Ready {
         }
         let turn = self.ring.pop_front()?;
         let queue = self.slots.get_mut(&turn)?;
-        let n = queue.pop_front()?;
+        let seq = queue.pop_front()?;
         if queue.is_empty() {
             self.slots.remove(&turn);
         } else {
             self.ring.push_back(turn);
         }
-        Some(Next::Slot(turn, n))
+        Some(Next::Slot(turn, seq))
+    }
+
+    /// Takes out the holds.
+    pub(super) fn take_holds(&mut self) -> VecDeque<KeyId> {
+        std::mem::take(&mut self.holds)
     }
 
     /// Forgets a tenant's slots.

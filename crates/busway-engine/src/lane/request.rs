@@ -1,26 +1,28 @@
-use busway_core::{KeyId, Request, RequestKind, Segment, Seq, Timestamp, TurnId};
+use busway_core::{KeyId, RequestKind, Segment, Seq, Timestamp, TurnId};
 
 use super::{
     Alone, Lane,
     hold::{Hold, Phase},
+    keymap::KeyMap,
     ready::Ready,
     stream::{SlotState, Stream},
-    stream_of,
 };
 
 impl<E: Clone> Lane<E> {
-    /// Carries out what is asked and possible now; the rest stays in line.
+    /// Carries out what is asked and possible now; the rest stays in line. Nothing overtakes a seek.
     pub(super) fn carry_out(&mut self, now: Timestamp) {
-        if self.taking {
+        if self.taking.is_some() {
             return;
         }
-        for request in std::mem::take(&mut self.requests) {
-            if self.try_request(&request, now) {
-                self.struck.push(request.id);
-            } else {
-                self.requests.push_back(request);
+        let mut left = std::mem::take(&mut self.requests);
+        left.retain(|request| {
+            let waits = self.seeking() || !self.try_request(&request.kind, now);
+            match waits {
+                true => self.requests.push_back(request.clone()),
+                false => self.struck.push(request.id),
             }
-        }
+            false
+        });
     }
 
     /// True while a request waits for the lane to fall silent.
@@ -28,8 +30,8 @@ impl<E: Clone> Lane<E> {
         self.requests.iter().any(|request| matches!(request.kind, RequestKind::Seek { .. }))
     }
 
-    fn try_request(&mut self, request: &Request, now: Timestamp) -> bool {
-        match request.kind {
+    fn try_request(&mut self, request: &RequestKind, now: Timestamp) -> bool {
+        match *request {
             RequestKind::Retry { seq, key, turn } => self.retry_dead(seq, KeyId(key), TurnId(turn), now),
             RequestKind::Discard { seq, key } => self.discard_dead(seq, KeyId(key)),
             RequestKind::Seek { to } => self.seek(to),
@@ -40,55 +42,52 @@ impl<E: Clone> Lane<E> {
         }
     }
 
-    /// Runs a dead letter again. A key that waits for its own next try comes first.
+    /// Runs a dead letter again, unless its event is to run anyway (after a seek). A key that waits for its own
+    /// next try comes first.
     fn retry_dead(&mut self, seq: Seq, key: KeyId, turn: TurnId, now: Timestamp) -> bool {
         if !self.dead.contains(&seq) {
             return true;
         }
-        if let Some(hold) = self.holds.get(&key) {
-            let blocked = hold.phase == Phase::Blocked && hold.head == Some(seq);
-            let free = matches!(hold.phase, Phase::Waiting | Phase::Spent) && hold.again.is_none() && hold.attempt == 0;
-            if !blocked && !free {
-                return hold.again == Some(seq) || (hold.letter && hold.head == Some(seq) && hold.phase != Phase::Blocked);
-            }
-            let Some(mut hold) = self.take_hold(key) else { return true };
-            if !blocked {
-                hold.again = Some(seq);
-            }
+        let Some(hold) = self.holds.get(&key) else { return self.retry_without_hold(seq, key, turn) };
+        let blocked = hold.phase == Phase::Blocked && hold.head == Some(seq);
+        if !blocked && (seq > hold.done || hold.again == Some(seq)) {
+            return true;
+        }
+        let rests = matches!(hold.phase, Phase::Waiting | Phase::Spent) && hold.attempt == 0;
+        let free = rests && hold.again.is_none() && !hold.letter;
+        if !blocked && !free {
+            return false;
+        }
+        if let Some(mut hold) = self.take_hold(key) {
+            hold.again = Some(seq).filter(|_| !blocked);
             hold.attempt = 0;
             hold.failures.clear();
             hold.due = now;
             hold.phase = Phase::Waiting;
             self.put_hold(hold);
+        }
+        true
+    }
+
+    fn retry_without_hold(&mut self, seq: Seq, key: KeyId, turn: TurnId) -> bool {
+        let front = self.chains.get(&key).map(|chain| chain.front);
+        let handed = self.alone == Alone::Ready && self.handed().is_some_and(|(_, handed, _)| handed == key);
+        let stream = self.stream_of(turn);
+        if seq > stream.cursor || stream.find(seq).is_some_and(|slot| !slot.passable()) {
             return true;
         }
-        if self.freeing.contains(&key) || self.freeing_turns.contains(&turn) {
-            return false;
-        }
-        let chain = self.chains.get(&key).copied();
-        let stream = stream_of(&mut self.main, &mut self.turns, turn);
-        if let Some(chain) = chain {
-            let slot = stream.slot_mut(chain.front);
-            if slot.state == SlotState::Running || matches!(self.alone, Alone::Handing { key: alone, .. } | Alone::Ready { key: alone, .. } if alone == key) {
-                return false;
+        match front.map(|front| (front, stream.find(front).is_some_and(|slot| slot.state == SlotState::Running))) {
+            Some((_, running)) if running || handed => return false,
+            Some((front, _)) => {
+                let mut hold = Hold::again(key, turn, front - 1, seq);
+                hold.observe(front);
+                self.hold_from(front, hold);
             }
-            let first = slot.item.seq;
-            let mut hold = Hold::of(key, turn, first, Phase::Waiting);
-            hold.head = None;
-            hold.attempt = 0;
-            hold.again = Some(seq);
-            hold.due = now;
-            hold.observe(first);
-            self.hold_from(chain.front, hold);
-            return true;
+            None => {
+                let done = if key.is_solo() { seq } else { stream.cursor };
+                self.put_hold(Hold::again(key, turn, done, seq));
+            }
         }
-        let mut hold = Hold::of(key, turn, seq, Phase::Waiting);
-        hold.done = if key.is_solo() { seq } else { stream.cursor };
-        hold.head = None;
-        hold.attempt = 0;
-        hold.again = Some(seq);
-        hold.due = now;
-        self.put_hold(hold);
         true
     }
 
@@ -97,41 +96,34 @@ impl<E: Clone> Lane<E> {
         if !self.dead.contains(&seq) {
             return true;
         }
-        let concerned = self.holds.get(&key).is_some_and(|hold| hold.again == Some(seq) || hold.head == Some(seq));
-        if concerned {
-            let busy = self.holds.get(&key).is_some_and(|hold| !matches!(hold.phase, Phase::Waiting | Phase::Blocked));
-            if busy {
+        let concerned = |hold: &&Hold| hold.again == Some(seq) || hold.head == Some(seq);
+        if let Some(hold) = self.holds.get(&key).filter(concerned) {
+            if !matches!(hold.phase, Phase::Waiting | Phase::Blocked) {
                 return false;
             }
-            let Some(mut hold) = self.take_hold(key) else { return true };
-            if hold.again.is_none() {
-                hold.letter = false;
+            if let Some(mut hold) = self.take_hold(key) {
+                hold.finish();
+                self.put_hold(hold);
             }
-            hold.finish();
-            self.put_hold(hold);
         }
-        self.dead.remove(&seq);
-        self.buried.push(seq);
+        self.bury(seq);
         true
     }
 
     /// Another place to go on from, once nothing runs.
     fn seek(&mut self, to: Seq) -> bool {
-        if self.running > 0 || self.alone != Alone::None {
+        if self.running > 0 {
             return false;
         }
         self.main = Stream::new(to);
         self.turns.clear();
-        self.chains.clear();
-        self.holds.clear();
+        self.chains = KeyMap::default();
+        self.holds = KeyMap::default();
         self.waiting.clear();
         self.suspects.clear();
         self.spent.clear();
         self.growing.clear();
         self.dirty.clear();
-        self.freeing.clear();
-        self.freeing_turns.clear();
-        self.started.clear();
         self.ready = Ready::default();
         self.armed = 0;
         self.crowded = None;
@@ -147,8 +139,7 @@ impl<E: Clone> Lane<E> {
         if self.stored.segments.last().is_some_and(|segment| segment.revision >= revision) {
             return;
         }
-        let held = self.main.needed.max(self.turns.values().map(|stream| stream.needed).max().unwrap_or(0));
-        let cut = end.max(self.main.cursor).max(held).max(self.stored.position);
+        let cut = end.max(self.main.cursor).max(self.main.needed);
         self.stored.segments.push(Segment { from: cut + 1, revision });
         self.main.reading = None;
     }

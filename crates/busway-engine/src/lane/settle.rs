@@ -4,7 +4,6 @@ use super::{
     Alone, End, Lane, Run,
     hold::{Hold, Phase},
     stream::SlotState,
-    stream_of,
 };
 
 impl<E: Clone> Lane<E> {
@@ -15,8 +14,9 @@ impl<E: Clone> Lane<E> {
             self.alone = Alone::Clearing;
         }
         self.count(&end);
-        let of_hold = self.holds.get(&run.key).is_some_and(|hold| hold.phase == Phase::Running && hold.target() == run.seq);
-        if of_hold { self.hold_ended(run.key, end, now) } else { self.slot_ended(run, end, now) }
+        let of_hold =
+            self.holds.get(&run.key).is_some_and(|hold| hold.phase == Phase::Running && hold.target() == run.seq);
+        if of_hold { self.hold_ended(run, end, now) } else { self.slot_ended(run, end, now) }
     }
 
     fn count(&mut self, end: &End) {
@@ -36,40 +36,28 @@ impl<E: Clone> Lane<E> {
     }
 
     fn slot_ended(&mut self, run: &Run<E>, end: End, now: Timestamp) {
-        self.started.retain(|(_, seq, _)| *seq != run.seq || run.alone);
-        let stream = stream_of(&mut self.main, &mut self.turns, run.turn);
-        let Some(n) = stream.index_of(run.seq) else { return };
-        let mut hold = Hold::of(run.key, run.turn, run.seq, Phase::Waiting);
+        self.started.retain(|(_, seq, _)| *seq != run.seq);
         match end {
             End::Ack => {
-                let next = stream.settle(n, SlotState::Settled);
-                return self.next_of_key(run.key, run.turn, next);
+                self.bury(run.seq);
+                let next = self.stream_of(run.turn).settle(run.seq, SlotState::Settled);
+                self.next_of_key(run.key, run.turn, next);
             }
-            End::Cancelled => return self.make_ready(run.turn, n),
-            End::Retry { due, error } => {
-                hold.fail(now, error);
-                hold.due = due;
-                if hold.attempt >= self.policy.attempts {
-                    hold.phase = Phase::Dying(DeadCause::Attempts);
-                }
-            }
-            End::Dead { cause, error } => {
-                hold.fail(now, error);
-                hold.phase = Phase::Dying(cause);
+            End::Cancelled => self.make_ready(run.turn, run.seq),
+            End::Retry { .. } | End::Dead { .. } => {
+                let mut hold = Hold::of(run.key, run.turn, run.seq, Phase::Running);
+                self.fail(&mut hold, end, now);
+                self.hold_from(run.seq, hold);
             }
         }
-        self.hold_from(n, hold);
     }
 
     /// The next event of a key may start.
-    fn next_of_key(&mut self, key: KeyId, turn: TurnId, next: Option<u64>) {
-        if key.is_solo() {
-            return;
-        }
+    fn next_of_key(&mut self, key: KeyId, turn: TurnId, next: Option<Seq>) {
         match (next, self.chains.get_mut(&key)) {
-            (Some(n), Some(chain)) => {
-                chain.front = n;
-                self.make_ready(turn, n);
+            (Some(next), Some(chain)) => {
+                chain.front = next;
+                self.make_ready(turn, next);
             }
             _ => {
                 self.chains.remove(&key);
@@ -78,12 +66,12 @@ impl<E: Clone> Lane<E> {
     }
 
     /// An event in the window and all later ones of its key become a hold's.
-    pub(super) fn hold_from(&mut self, n: u64, mut hold: Hold) {
+    pub(super) fn hold_from(&mut self, seq: Seq, mut hold: Hold) {
         self.chains.remove(&hold.key);
-        let stream = stream_of(&mut self.main, &mut self.turns, hold.turn);
-        let mut next = stream.settle(n, SlotState::Held);
+        let stream = self.stream_of(hold.turn);
+        let mut next = stream.settle(seq, SlotState::Held);
         while let Some(later) = next {
-            hold.observe(stream.slot_mut(later).item.seq);
+            hold.observe(later);
             next = stream.settle(later, SlotState::Held);
         }
         self.put_hold(hold);
@@ -100,10 +88,10 @@ impl<E: Clone> Lane<E> {
                 self.suspects.insert(key);
             }
             Phase::Spent => {
-                self.spent.insert(key);
+                self.spent.insert((hold.done, key));
             }
-            Phase::Running => self.armed += 1,
-            Phase::Arming | Phase::Ready | Phase::Leased | Phase::Dying(_) | Phase::Blocked => {}
+            Phase::Arming | Phase::Ready | Phase::Running => self.armed += 1,
+            Phase::Dying(_) | Phase::Blocked | Phase::Leased => {}
         }
         if hold.is_growing() {
             self.growing.insert(key);
@@ -115,59 +103,65 @@ impl<E: Clone> Lane<E> {
     /// Takes a hold out of all lists to change it; [`Self::put_hold`] puts it back.
     pub(super) fn take_hold(&mut self, key: KeyId) -> Option<Hold> {
         let hold = self.holds.remove(&key)?;
-        self.waiting.remove(&(hold.due, key));
-        self.suspects.remove(&key);
-        self.spent.remove(&key);
-        if matches!(hold.phase, Phase::Arming | Phase::Ready | Phase::Running) {
-            self.armed -= 1;
+        match hold.phase {
+            Phase::Waiting => {
+                self.waiting.remove(&(hold.due, key));
+            }
+            Phase::Suspect => {
+                self.suspects.remove(&key);
+            }
+            Phase::Spent => {
+                self.spent.remove(&(hold.done, key));
+            }
+            Phase::Arming | Phase::Ready | Phase::Running => self.armed -= 1,
+            Phase::Dying(_) | Phase::Blocked | Phase::Leased => {}
         }
         Some(hold)
     }
 
-    fn hold_ended(&mut self, key: KeyId, end: End, now: Timestamp) {
-        let Some(mut hold) = self.take_hold(key) else { return };
-        self.started.retain(|(_, seq, _)| *seq != hold.target());
+    fn hold_ended(&mut self, run: &Run<E>, end: End, now: Timestamp) {
+        let Some(mut hold) = self.take_hold(run.key) else { return };
         match end {
             End::Ack => {
-                let settled = hold.target();
-                if hold.again.is_some() || hold.letter {
-                    self.dead.remove(&settled);
-                    self.buried.push(settled);
-                }
+                self.bury(run.seq);
                 hold.finish();
             }
-            End::Cancelled => {
-                hold.attempt = hold.attempt.saturating_sub(1);
-                hold.due = now;
-                hold.phase = Phase::Waiting;
-            }
-            End::Retry { due, error } => {
-                hold.fail(now, error);
-                if hold.attempt >= self.policy.attempts {
-                    hold.phase = Phase::Dying(DeadCause::Attempts);
-                } else {
-                    hold.due = due;
-                    hold.phase = Phase::Waiting;
-                }
-            }
-            End::Dead { cause, error } => {
-                hold.fail(now, error);
-                hold.phase = Phase::Dying(cause);
-            }
+            End::Cancelled => hold.take_back(if run.alone { Phase::Suspect } else { Phase::Waiting }),
+            End::Retry { .. } | End::Dead { .. } => self.fail(&mut hold, end, now),
         }
         self.put_hold(hold);
     }
 
+    /// A run has failed: another follows, or a dead letter.
+    fn fail(&self, hold: &mut Hold, end: End, now: Timestamp) {
+        let (error, phase) = match end {
+            End::Retry { due, error } => {
+                hold.due = due;
+                let last = hold.attempt >= self.policy.attempts;
+                (error, if last { Phase::Dying(DeadCause::Attempts) } else { Phase::Waiting })
+            }
+            End::Dead { cause, error } => (error, Phase::Dying(cause)),
+            End::Ack | End::Cancelled => return,
+        };
+        hold.fail(now, error);
+        hold.phase = phase;
+    }
+
+    /// An event was acknowledged: its dead letter goes, if it has one.
+    pub(super) fn bury(&mut self, seq: Seq) {
+        if self.dead.remove(&seq) {
+            self.buried.push(seq);
+        }
+    }
+
     /// A run in the window that is slow, or in the way, becomes a hold whose handler runs.
     pub(super) fn hold_running(&mut self, turn: TurnId, seq: Seq) {
-        let stream = stream_of(&mut self.main, &mut self.turns, turn);
-        let Some(n) = stream.index_of(seq) else { return };
-        let slot = stream.slot_mut(n);
+        let Some(slot) = self.stream_of(turn).find(seq) else { return };
         if slot.state != SlotState::Running || slot.careful {
             return;
         }
         let key = slot.item.key;
         self.started.retain(|(_, other, _)| *other != seq);
-        self.hold_from(n, Hold::of(key, turn, seq, Phase::Running));
+        self.hold_from(seq, Hold::of(key, turn, seq, Phase::Running));
     }
 }

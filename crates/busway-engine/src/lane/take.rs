@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-use busway_core::{DeadCause, KeyId, LaneRecord, MemberId, Seq, Timestamp, TurnId};
+use busway_core::{DeadCause, HoldRecord, KeyId, LaneRecord, MemberId, Seq, Timestamp, TurnId};
 
 use super::{
     Alone, Lane, Limits, Policy,
@@ -13,7 +13,14 @@ use super::{
 impl<E: Clone> Lane<E> {
     /// Takes a lane over as it is stored; `end` is the lane's head as it was after the record was read. Its
     /// first commit is the taking itself: fence + 1, and who was lost is charged.
-    pub(crate) fn take(record: &LaneRecord, holder: MemberId, end: Seq, limits: Limits, policy: Policy, now: Timestamp) -> Self {
+    pub(crate) fn take(
+        record: &LaneRecord,
+        holder: MemberId,
+        end: Seq,
+        limits: Limits,
+        policy: Policy,
+        now: Timestamp,
+    ) -> Self {
         let before = &record.checkpoint;
         let lost = !before.released;
         let mut stored = before.clone();
@@ -22,28 +29,16 @@ impl<E: Clone> Lane<E> {
         stored.released = false;
         stored.handed = None;
 
-        let stream = |position, probation| {
-            let mut stream = Stream::new(position);
-            stream.stored = true;
-            stream.planned = position;
-            if lost {
-                stream.on_probation(probation, limits.window, end);
-            } else {
-                stream.keep_probation(probation, limits.window, end);
-            }
-            stream
-        };
-        let turns: BTreeMap<TurnId, Stream<E>> =
-            record.turns.iter().map(|turn| (turn.turn, stream(turn.position, turn.probation))).collect();
+        let stream = |position, probation| Stream::taken(position, probation, lost, limits.window, end);
+        let turns = record.turns.iter().map(|turn| (turn.turn, stream(turn.position, turn.probation)));
 
         let mut lane = Self {
             limits,
             policy,
             stored,
-            taking: true,
-            taken_from: before.version.n,
+            taking: Some(before.version),
             main: stream(before.position, before.probation),
-            turns,
+            turns: turns.collect(),
             chains: KeyMap::default(),
             holds: KeyMap::default(),
             waiting: BTreeSet::new(),
@@ -51,8 +46,6 @@ impl<E: Clone> Lane<E> {
             spent: BTreeSet::new(),
             growing: BTreeSet::new(),
             dirty: BTreeSet::new(),
-            freeing: BTreeSet::new(),
-            freeing_turns: BTreeSet::new(),
             ready: Ready::default(),
             running: 0,
             armed: 0,
@@ -69,6 +62,7 @@ impl<E: Clone> Lane<E> {
             broken: false,
             crowded: None,
             wishes: 0,
+            last_tick: now,
             last_commit: now,
             flight: None,
             paused: false,
@@ -76,31 +70,27 @@ impl<E: Clone> Lane<E> {
             released: false,
             lost: false,
         };
+        let handed = before.handed.filter(|_| lost);
         for stored in &record.holds {
-            lane.take_up(stored, before.handed.filter(|_| lost).map(|handed| handed.seq), now);
+            lane.take_up(stored, handed.map(|handed| handed.seq), now);
         }
-        if let Some(handed) = before.handed.filter(|_| lost) {
+        if let Some(handed) = handed.filter(|handed| !lane.holds.contains(&KeyId(handed.key))) {
             lane.charge(KeyId(handed.key), TurnId(handed.turn), handed.seq, now);
         }
         lane
     }
 
     /// A hold as it is stored; what ran beside others is not charged but runs alone next time.
-    fn take_up(&mut self, stored: &busway_core::HoldRecord, handed: Option<Seq>, now: Timestamp) {
+    fn take_up(&mut self, stored: &HoldRecord, handed: Option<Seq>, now: Timestamp) {
         let letter = stored.head.is_some_and(|head| self.dead.contains(&head));
         let mut hold = Hold::from_record(stored, letter);
         let last = hold.backlog.back().copied().unwrap_or(0);
-        let needed = hold.done.max(hold.head.unwrap_or(0)).max(last);
-        let stream = super::stream_of(&mut self.main, &mut self.turns, hold.turn);
-        stream.needed = stream.needed.max(needed);
+        self.need(hold.turn, hold.done.max(hold.head.unwrap_or(0)).max(last));
         let changed = hold.phase == Phase::Running;
         match hold.phase {
             Phase::Running if handed == Some(hold.target()) => self.lose(&mut hold, now),
-            Phase::Running => {
-                hold.attempt = hold.attempt.saturating_sub(1);
-                hold.phase = Phase::Suspect;
-            }
-            Phase::Waiting => hold.rest(),
+            Phase::Running => hold.take_back(Phase::Suspect),
+            Phase::Waiting | Phase::Leased => hold.rest(),
             _ => {}
         }
         let key = hold.key;
@@ -112,13 +102,9 @@ impl<E: Clone> Lane<E> {
 
     /// The event that was alone in the window is charged with the loss of its process.
     fn charge(&mut self, key: KeyId, turn: TurnId, seq: Seq, now: Timestamp) {
-        if self.holds.contains(&key) {
-            return;
-        }
-        let mut hold = Hold::of(key, turn, seq, Phase::Suspect);
+        let mut hold = Hold::of(key, turn, seq, Phase::Running);
         self.lose(&mut hold, now);
-        let stream = super::stream_of(&mut self.main, &mut self.turns, turn);
-        stream.needed = stream.needed.max(seq);
+        self.need(turn, seq);
         self.put_hold(hold);
     }
 
@@ -126,5 +112,12 @@ impl<E: Clone> Lane<E> {
         hold.fail(now, "the process that ran it was lost".into());
         let last = hold.attempt >= self.policy.attempts;
         hold.phase = if last { Phase::Dying(DeadCause::Lost) } else { Phase::Suspect };
+    }
+
+    /// A hold needs its stream to be read up to here; a held tenant's is read no further than the lane's own.
+    fn need(&mut self, turn: TurnId, seq: Seq) {
+        self.main.needed = self.main.needed.max(seq);
+        let stream = self.stream_of(turn);
+        stream.needed = stream.needed.max(seq);
     }
 }

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use busway_core::{Timestamp, TurnId};
 
-use busway_core::{KeyId, Timestamp, TurnId};
-
-use super::{Lane, stream::{Chain, SlotState}};
+use super::{
+    Lane,
+    stream::{Chain, SlotState},
+};
 
 impl<E: Clone> Lane<E> {
     /// How many events of the window a stream may take: all of it while no tenant is held, else the lane's own
@@ -18,7 +19,7 @@ impl<E: Clone> Lane<E> {
     /// A tenant that has filled a full window for a while is held: it goes on in its own turns, and the lane
     /// reads past it.
     pub(super) fn watch_crowd(&mut self, now: Timestamp) {
-        if self.main.len() < self.share(None) || self.broken {
+        if self.main.len() < self.share(None) || self.broken || self.wary() {
             return;
         }
         let Some((turn, count)) = self.main.loudest() else { return };
@@ -38,33 +39,28 @@ impl<E: Clone> Lane<E> {
         }
     }
 
+    /// Moves a tenant's events to a stream of their own, and lines them up there.
     fn hold_turn(&mut self, turn: TurnId) {
         let own = self.main.split(turn);
+        let unsettled = own.unsettled();
         self.turns.insert(turn, own);
         self.ready.forget(turn);
-        self.relink(turn);
-    }
-
-    /// Rebuilds the lines of a tenant's keys after its events have moved.
-    fn relink(&mut self, turn: TurnId) {
-        let Some(stream) = self.turns.get_mut(&turn) else { return };
-        let unsettled = stream.unsettled();
-        let mut chains: BTreeMap<KeyId, Chain> = BTreeMap::new();
-        for (n, item, state, careful) in unsettled {
-            if !item.key.is_solo() {
-                if let Some(chain) = chains.get_mut(&item.key) {
-                    stream.slot_mut(chain.tail).next = Some(n);
-                    chain.tail = n;
+        for (item, _) in &unsettled {
+            self.chains.remove(&item.key);
+        }
+        for (item, state) in unsettled {
+            match self.chains.get_mut(&item.key) {
+                Some(chain) => {
+                    let earlier = std::mem::replace(&mut chain.tail, item.seq);
+                    self.stream_of(turn).link(earlier, item.seq);
                     continue;
                 }
-                chains.insert(item.key, Chain { front: n, tail: n });
+                None if item.key.is_solo() => {}
+                None => self.chains.insert(item.key, Chain { front: item.seq, tail: item.seq }),
             }
-            if state == SlotState::Ready && !careful {
-                self.ready.push_slot(turn, n);
+            if state == SlotState::Ready {
+                self.ready.push_slot(turn, item.seq);
             }
-        }
-        for (key, chain) in chains {
-            self.chains.insert(key, chain);
         }
     }
 }

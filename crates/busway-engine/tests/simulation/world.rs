@@ -322,7 +322,7 @@ impl World {
                 12 | 13 => alive.iter().for_each(|process| self.freeze(*process, false)),
                 14 if alive.len() > 1 => self.leave(alive[self.pick(alive.len() as u64) as usize]),
                 15..18 => self.operate(),
-                18 => self.clock.jump([-3_600_000, 3_600_000, -10, 5_000][self.pick(4) as usize]),
+                18 => self.clock.jump([-600_000, 600_000, -10, 5_000][self.pick(4) as usize]),
                 _ => {}
             }
             if self.alive().is_empty() {
@@ -362,7 +362,7 @@ impl World {
             process.gate.heal();
         }
         let mut standing = String::new();
-        for _ in 0..400 {
+        for _ in 0..800 {
             if self.alive().is_empty() {
                 self.join();
             }

@@ -5,13 +5,22 @@ use std::{
 };
 
 use busway_core::{Clock, Event as RawEvent, ManualClock, Patterns, Seam, SeededRandom, SubscriptionName, Timestamp};
-use busway_engine::{DeliveryState, DeliveryView};
+use busway_engine::{Config, DeliveryState, DeliveryView};
 
 use super::{Faults, Report, Unhandled};
 use crate::{Bus, Event, EventType};
 
 /// When a test's clock starts: 2026-01-01T00:00:00Z.
 const START_MILLIS: i64 = 1_767_225_600_000;
+
+/// There is one process, so its heartbeats matter to nobody, and would slow the clock down.
+const LEASE: Duration = Duration::from_secs(24 * 3_600);
+/// How long a run may take, in real time, before a test is told that it has not ended.
+const LONG_RUN: Duration = Duration::from_secs(10);
+/// How long the clock waits for runs, in real time, before it moves on without them.
+const SHORT_RUN: Duration = Duration::from_millis(200);
+/// Tasks that wake one another until what the clock woke is seen to be busy; several times what there are.
+const BEGINNINGS: usize = 16;
 
 /// A bus in memory with a held clock and seeded randomness: what is due runs, and nothing becomes due by itself.
 ///
@@ -21,7 +30,8 @@ pub async fn bus() -> TestBus {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(START_MILLIS)));
     let seam = Seam::new(clock.clone(), Arc::new(SeededRandom::new(1)));
     let faults = Faults::default();
-    let bus = crate::open("memory:").app("test").seam(seam).faults(faults.clone()).await;
+    let config = Config { lease: LEASE, ..Config::default() };
+    let bus = crate::open("memory:").app("test").config(config).seam(seam).faults(faults.clone()).await;
     let bus = bus.unwrap_or_else(|error| panic!("a bus in memory opens: {error}"));
     let (published, now) = (Published::default(), clock.clone());
     let record = published.clone();
@@ -102,27 +112,43 @@ impl TestBus {
         }
     }
 
-    /// Waits until everything that is due has run, and tells what is not handled.
+    /// Waits until everything that is due has run, and tells what is not handled. A run that does not end within
+    /// ten seconds of real time is told as well.
     pub async fn drain(&self) -> Report {
-        self.idle().await;
+        self.settle(LONG_RUN).await;
         self.report().await
     }
 
-    /// Moves the clock: retries fall due in their order, and run at their time.
+    /// Moves the clock: retries fall due in their order, and run at their time. What listeners do meanwhile takes
+    /// none of this time; a run that waits for the clock, or for ever, does not hold it up.
     pub async fn advance(&self, by: Duration) -> Report {
         let end = self.clock.elapsed() + by;
+        let mut patience = SHORT_RUN;
         loop {
-            self.idle().await;
+            if !self.settle(patience).await {
+                patience = Duration::ZERO;
+            }
             let next = self.clock.next_due().map_or(end, |due| due.min(end));
             self.clock.advance(next.saturating_sub(self.clock.elapsed()));
             if next == end {
-                return self.drain().await;
+                self.settle(patience).await;
+                return self.report().await;
             }
         }
     }
 
-    async fn idle(&self) {
-        self.bus.engine().idle().await.unwrap_or_else(|error| panic!("the store in memory answers: {error}"));
+    /// Lets what the clock woke begin, and waits until it has ended; false if that takes longer than this.
+    async fn settle(&self, patience: Duration) -> bool {
+        for _ in 0..BEGINNINGS {
+            tokio::task::yield_now().await;
+        }
+        match tokio::time::timeout(patience, self.bus.idle()).await {
+            Ok(idle) => {
+                idle.unwrap_or_else(|error| panic!("the store in memory answers: {error}"));
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     async fn report(&self) -> Report {

@@ -21,7 +21,7 @@ pub struct Unhandled {
     pub listener: SubscriptionName,
     /// The event.
     pub event: Arc<Event>,
-    /// Held for another run, dead, or waiting because nobody may run it.
+    /// Held for another run, dead, or waiting: not run yet, or running.
     pub state: DeliveryState,
     /// Runs begun.
     pub attempts: u32,
@@ -54,7 +54,7 @@ impl fmt::Display for Unhandled {
         match self.state {
             DeliveryState::Dead => write!(f, ", dead after attempt {}", self.attempts)?,
             DeliveryState::Held => write!(f, ", held after attempt {}", self.attempts)?,
-            DeliveryState::Waiting | DeliveryState::Delivered => write!(f, ", not run yet")?,
+            DeliveryState::Waiting | DeliveryState::Delivered => write!(f, ", not handled yet")?,
         }
         match &self.error {
             Some(error) => write!(f, ": {error}"),

@@ -15,7 +15,7 @@ pub(super) struct Chosen {
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// With --all, wait until it is done
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     pub(crate) wait: bool,
 }
 
@@ -23,19 +23,19 @@ pub(super) struct Chosen {
 #[derive(Debug, Args, Serialize)]
 pub(super) struct Filter {
     /// Of this subscription
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME", requires = "all", conflicts_with = "ids")]
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription: Option<String>,
     /// Of this tenant's events
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
     /// Of this type
-    #[arg(long = "type", value_name = "TYPE", requires = "all")]
+    #[arg(long = "type", value_name = "TYPE", requires = "all", conflicts_with = "ids")]
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
     /// Died before this time
-    #[arg(long, value_name = "TIME", requires = "all")]
+    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "ids")]
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<String>,
 }

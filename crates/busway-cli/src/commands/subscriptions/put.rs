@@ -3,7 +3,12 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::name::Name;
-use crate::{failure::Failure, http::Client, output::Output, span::Span};
+use crate::{
+    failure::Failure,
+    http::{Client, Problem},
+    output::Output,
+    span::Span,
+};
 
 /// What `put` takes; what is not said is the server's default.
 #[derive(Debug, Args)]
@@ -117,7 +122,7 @@ impl Put {
             StatusCode::CREATED => "made",
             status if status.is_success() && self.update => "stands as asked",
             status if status.is_success() => "stood as asked",
-            _ => return Err(self.refused(answer.problem().into_failure())),
+            _ => return Err(self.refused(answer.problem())),
         };
         if output.json {
             return output.raw(answer.raw()?);
@@ -125,10 +130,13 @@ impl Put {
         output.line(format!("{} {done}: {}", self.name.name, self.types.join(" ")))
     }
 
-    fn refused(&self, failure: Failure) -> Failure {
-        match failure.code() {
-            "definition_differs" => failure.line("--update changes it"),
-            _ => failure,
+    fn refused(&self, problem: Problem) -> Failure {
+        let name = &self.name.name;
+        match problem.code.as_str() {
+            "definition_differs" => {
+                problem.into_failure_of(&format!("`{name}` stands with another definition; --update changes it"))
+            }
+            _ => problem.into_failure_of(&format!("`{name}`; nothing was changed")),
         }
     }
 
