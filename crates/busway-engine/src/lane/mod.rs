@@ -27,7 +27,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use busway_core::{Checkpoint, DeadCause, KeyId, MemberId, OnDead, Request, Seq, Timestamp, TurnId, Version};
+use busway_core::{Checkpoint, DeadCause, KeyId, OnDead, Request, Seq, Timestamp, TurnId, Version};
 
 use alone::Alone;
 use commit::Flight;
@@ -170,7 +170,6 @@ pub(crate) struct Lane<E> {
     crowded: Option<(TurnId, Timestamp)>,
     /// Read wishes so far.
     wishes: u64,
-    last_tick: Timestamp,
     last_commit: Timestamp,
     flight: Option<Flight>,
     paused: bool,
@@ -264,11 +263,6 @@ impl<E: Clone> Lane<E> {
         self.turns.get(&turn).and_then(Stream::first_body)
     }
 
-    /// How many keys are held.
-    pub(crate) fn held(&self) -> usize {
-        self.holds.len()
-    }
-
     /// True while the breaker is open.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
@@ -296,10 +290,5 @@ impl<E: Clone> Lane<E> {
             && self.requests.is_empty()
             && self.dirty.is_empty()
             && self.holds.values().all(resting)
-    }
-
-    /// Whose the lane is.
-    pub(crate) fn holder(&self) -> Option<MemberId> {
-        self.stored.holder
     }
 }

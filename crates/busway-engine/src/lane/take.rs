@@ -62,7 +62,6 @@ impl<E: Clone> Lane<E> {
             broken: false,
             crowded: None,
             wishes: 0,
-            last_tick: now,
             last_commit: now,
             flight: None,
             paused: false,

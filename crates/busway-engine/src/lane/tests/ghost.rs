@@ -1,0 +1,262 @@
+//! What is remembered of every event besides the lane and its store, and the invariants.
+
+use busway_core::{DeadCause, HoldState, RequestKind, Seq};
+
+use super::{
+    super::{Plan, Run},
+    case::Case,
+    explore::Violation,
+    store::Store,
+    world::{World, holds},
+};
+
+/// What is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ghost {
+    events: Vec<Past>,
+    /// Unclean losses.
+    losses: u8,
+    /// Runs that are taken back.
+    pub(super) unpaid: u8,
+    /// The log's end when another definition was asked for, and when it was adopted.
+    pub(super) redefined_at: Option<Seq>,
+    adopted_at: Option<Seq>,
+}
+
+/// What has become of an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Past {
+    acked: bool,
+    /// Under which fence it was acknowledged last.
+    acked_by: u64,
+    /// A dead letter of it was stored.
+    died: bool,
+    settled: bool,
+    /// A seek has passed it.
+    skipped: bool,
+    runs: u8,
+    /// Runs that failed and losses that were charged, since the last retry of its dead letter.
+    pub(super) paid: u8,
+    /// It failed for good.
+    pub(super) hopeless: bool,
+    retries: u8,
+    unseen_kills: u8,
+    kills: u8,
+}
+
+impl Ghost {
+    pub(super) fn new(events: usize) -> Self {
+        let events = vec![Past::default(); events];
+        Self { events, losses: 0, unpaid: 0, redefined_at: None, adopted_at: None }
+    }
+
+    pub(super) fn of(&mut self, seq: Seq) -> &mut Past {
+        &mut self.events[seq as usize - 1]
+    }
+
+    fn at(&self, seq: Seq) -> &Past {
+        &self.events[seq as usize - 1]
+    }
+
+    /// True if it is wanted, whichever definition was in force when it came.
+    fn must(&self, case: &Case, seq: Seq) -> bool {
+        match case.event(seq).wanted {
+            [true, true] => true,
+            [true, false] => self.redefined_at.is_none_or(|end| seq <= end),
+            [false, true] => self.adopted_at.is_some_and(|end| seq > end),
+            [false, false] => false,
+        }
+    }
+
+    pub(super) fn all_settled(&self, case: &Case, world: &World) -> bool {
+        (1..=world.published).all(|seq| {
+            let event = case.event(seq);
+            !self.must(case, seq) || world.store.is_blocked(event.key) || !world.store.owes(seq, event.key, event.turn)
+        })
+    }
+}
+
+impl World {
+    /// A handler starts.
+    pub(super) fn begin(&mut self, case: &Case, m: usize, run: &Run<()>) -> Result<(), Violation> {
+        let event = case.event(run.seq);
+        let fence = self.lane(m).stored().version.fence;
+        let stored_fence = self.store.checkpoint.version.fence;
+        let zombie = !holds(self.lane(m), stored_fence);
+        if self.members[m].runs.iter().any(|other| other.alone || run.alone) {
+            return Err("something runs beside what is alone");
+        }
+        if run.seq <= self.store.pruned && !run.again {
+            return Err("what is to be run was pruned");
+        }
+        for (other, member) in self.members.iter().enumerate() {
+            let lost = zombie || !member.lane.as_ref().is_some_and(|lane| holds(lane, stored_fence));
+            if member.runs.iter().any(|beside| case.event(beside.seq).key == event.key) && (other == m || !lost) {
+                return Err("two handlers of a key");
+            }
+        }
+        if !zombie {
+            let owed = self.store.owes(run.seq, event.key, event.turn);
+            if !run.again && !owed {
+                return Err("what is settled runs again");
+            }
+            let handed = self.store.checkpoint.handed.map(|handed| handed.seq);
+            if handed != run.alone.then_some(run.seq) {
+                return Err("handed is not what is alone");
+            }
+            let stored = self.store.holds.get(&event.key).is_some_and(|hold| {
+                hold.state == HoldState::Running
+                    && hold.attempt == run.attempt
+                    && hold.again.or(hold.head) == Some(run.seq)
+            });
+            if run.body.is_none() && !stored {
+                return Err("a hold's run is not stored before it starts");
+            }
+        }
+        if run.attempt > case.policy.attempts {
+            return Err("more attempts than there are");
+        }
+        let (losses, unpaid) = (self.ghost.losses, self.ghost.unpaid);
+        let past = self.ghost.of(run.seq);
+        if past.acked_by == fence && !run.again {
+            return Err("what is acknowledged runs again without a loss");
+        }
+        past.runs += u8::from(case.counted);
+        if u32::from(past.runs) > case.policy.attempts * (1 + u32::from(past.retries)) + u32::from(losses + unpaid) {
+            return Err("more runs than attempts and losses");
+        }
+        Ok(())
+    }
+
+    /// A handler has acknowledged.
+    pub(super) fn acked(&mut self, case: &Case, m: usize, run: &Run<()>) -> Result<(), Violation> {
+        let key = case.event(run.seq).key;
+        let past = |seq: Seq| self.ghost.at(seq);
+        let over = |seq: Seq| past(seq).acked || past(seq).died || past(seq).skipped || !self.ghost.must(case, seq);
+        if (1..run.seq).any(|seq| case.event(seq).key == key && !over(seq)) {
+            return Err("acknowledged before what is earlier of its key");
+        }
+        let fence = self.lane(m).stored().version.fence;
+        let past = self.ghost.of(run.seq);
+        past.acked = true;
+        past.acked_by = fence;
+        Ok(())
+    }
+
+    /// A handler has killed its process.
+    pub(super) fn killed(&mut self, case: &Case, run: &Run<()>) -> Result<(), Violation> {
+        let past = self.ghost.of(run.seq);
+        past.kills += 1;
+        past.unseen_kills += u8::from(!run.alone);
+        let chances = 1 + u32::from(past.retries);
+        if u32::from(past.unseen_kills) > 2 * chances {
+            return Err("a killer runs unseen more than twice");
+        }
+        if u32::from(past.kills) > (case.policy.attempts + 2) * chances {
+            return Err("a killer outlives its attempts");
+        }
+        Ok(())
+    }
+
+    /// The store has changed.
+    pub(super) fn committed(&mut self, case: &Case, before: &Store, plan: &Plan) -> Result<(), Violation> {
+        let (old, new) = (&before.checkpoint, &plan.checkpoint);
+        if new.position < old.position && !plan.clear {
+            return Err("the position falls");
+        }
+        if new.version.fence > old.version.fence && !old.released {
+            self.ghost.losses += 1;
+            if let Some(handed) = old.handed {
+                self.ghost.of(handed.seq).paid += 1;
+            }
+            self.repeats(case, before)?;
+        }
+        for request in before.requests.iter().filter(|request| plan.requests.contains(&request.id)) {
+            self.granted(request.kind.clone());
+        }
+        for dead in &plan.dead {
+            let past = self.ghost.of(dead.seq);
+            let used_up = dead.attempts >= case.policy.attempts && u32::from(past.paid) >= dead.attempts;
+            if !used_up && !(past.hopeless && dead.cause == DeadCause::Permanent) {
+                return Err("dead before its attempts are used up");
+            }
+            past.died = true;
+        }
+        for member in &self.members {
+            let Some(lane) = member.lane.as_ref().filter(|lane| holds(lane, new.version.fence)) else { continue };
+            let owed = |run: &&Run<()>| self.store.owes(run.seq, run.key, run.turn);
+            if !lane.is_lost() && !member.runs.iter().filter(|run| !run.again).all(|run| owed(&run)) {
+                return Err("what runs is settled");
+            }
+        }
+        for hold in self.store.holds.values() {
+            let Some(head) = hold.again.or(hold.head) else { continue };
+            let begun = u32::from(hold.state == HoldState::Running);
+            if hold.attempt.saturating_sub(begun) > u32::from(self.ghost.at(head).paid) && !self.ghost.at(head).hopeless
+            {
+                return Err("an innocent pays an attempt");
+            }
+        }
+        for seq in 1..=self.published {
+            let event = case.event(seq);
+            let settled = !self.store.owes(seq, event.key, event.turn);
+            let must = self.ghost.must(case, seq);
+            let past = self.ghost.of(seq);
+            if settled && must && !(past.acked || past.died || past.skipped) {
+                return Err("settled without being acknowledged or dead");
+            }
+            if past.settled && !settled && must {
+                return Err("settled, and then not settled");
+            }
+            past.settled = settled;
+        }
+        Ok(())
+    }
+
+    /// A loss repeats at most the window and the running holds.
+    fn repeats(&self, case: &Case, before: &Store) -> Result<(), Violation> {
+        for seq in 1..=self.published {
+            let event = case.event(seq);
+            let lost = self.ghost.at(seq).acked_by == before.checkpoint.version.fence;
+            if !lost || !before.owes(seq, event.key, event.turn) {
+                continue;
+            }
+            let turn = before.turns.get(&event.turn).map(|(position, _)| *position);
+            let position = turn.unwrap_or(before.checkpoint.position);
+            let of_turn = |other: &Seq| turn.is_none() || case.event(*other).turn == event.turn;
+            let since = (position + 1..=seq).filter(|other| of_turn(other) && self.ghost.must(case, *other));
+            // A tenant that is held takes along what it has in the window.
+            let window = if before.turns.is_empty() { case.limits.window } else { case.limits.window * 3 / 2 };
+            let running = before
+                .holds
+                .get(&event.key)
+                .is_some_and(|hold| hold.state == HoldState::Running && hold.again.or(hold.head) == Some(seq));
+            if !running && (seq <= position || since.count() > window) {
+                return Err("more is repeated than the window and the running holds");
+            }
+        }
+        Ok(())
+    }
+
+    /// A request was carried out.
+    fn granted(&mut self, kind: RequestKind) {
+        match kind {
+            RequestKind::Retry { seq, .. } => {
+                let past = self.ghost.of(seq);
+                past.retries += 1;
+                past.paid = 0;
+                past.hopeless = false;
+            }
+            RequestKind::Discard { .. } => {}
+            RequestKind::Seek { to } => {
+                for (seq, past) in (1..).zip(&mut self.ghost.events) {
+                    past.skipped = seq <= to;
+                    past.settled &= seq <= to;
+                    past.acked &= seq <= to;
+                    past.acked_by = 0;
+                }
+            }
+            RequestKind::Redefine { .. } => self.ghost.adopted_at = Some(self.published),
+        }
+    }
+}

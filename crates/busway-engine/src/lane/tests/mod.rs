@@ -1,0 +1,6 @@
+mod case;
+mod explore;
+mod ghost;
+mod searches;
+mod store;
+mod world;
