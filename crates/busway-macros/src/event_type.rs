@@ -23,7 +23,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
     });
     if !input.generics.params.is_empty() {
-        return Err(Error::new(input.generics.span(), "an event type has one payload, and a generic one would be many"));
+        return Err(Error::new(
+            input.generics.span(),
+            "an event type has one payload, and a generic one would be many",
+        ));
     }
     let ident = &input.ident;
     Ok(quote! {
@@ -55,7 +58,8 @@ fn key_of(input: &DeriveInput, fields: &Fields) -> Result<Option<TokenStream>> {
     let ident = &input.ident;
     match fields {
         Fields::Unit => {
-            let detail = format!("a payload is a JSON object, and `{ident}` would be null; write `struct {ident} {{}}`");
+            let detail =
+                format!("a payload is a JSON object, and `{ident}` would be null; write `struct {ident} {{}}`");
             return Err(Error::new(ident.span(), detail));
         }
         Fields::Unnamed(unnamed) if unnamed.unnamed.len() != 1 => {

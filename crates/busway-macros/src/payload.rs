@@ -5,7 +5,8 @@ use syn::{Data, DeriveInput, Error, Fields, Result, Type, Variant, spanned::Span
 /// The implementation of `busway::Payload`.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
-        let detail = "Payload is derived for enums, a variant for each event type; a struct of one type derives EventType";
+        let detail =
+            "Payload is derived for enums, a variant for each event type; a struct of one type derives EventType";
         return Err(Error::new(input.ident.span(), detail));
     };
     if data.variants.is_empty() {
@@ -15,7 +16,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     for variant in &data.variants {
         let held = held_by(variant)?;
         if types.iter().any(|earlier| earlier.to_token_stream().to_string() == held.to_token_stream().to_string()) {
-            let detail = format!("an earlier variant holds `{}` already, so this one would never be used", held.to_token_stream());
+            let detail = format!(
+                "an earlier variant holds `{}` already, so this one would never be used",
+                held.to_token_stream()
+            );
             return Err(Error::new(held.span(), detail));
         }
         types.push(held);

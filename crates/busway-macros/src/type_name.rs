@@ -15,10 +15,14 @@ pub(crate) fn check(name: &str) -> Result<(), String> {
             return Err(format!("segment `{segment}` has {} bytes; at most 64 are allowed", segment.len()));
         }
         if segment.contains('*') {
-            return Err(format!("`{name}` is a pattern, and a payload has one type; patterns belong in a subscription"));
+            return Err(format!(
+                "`{name}` is a pattern, and a payload has one type; patterns belong in a subscription"
+            ));
         }
         if let Some(odd) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
-            return Err(format!("{odd:?} may not stand in `{name}`: letters, digits, `_` and `-`, segments joined by `.`"));
+            return Err(format!(
+                "{odd:?} may not stand in `{name}`: letters, digits, `_` and `-`, segments joined by `.`"
+            ));
         }
     }
     Ok(())

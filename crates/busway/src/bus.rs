@@ -5,8 +5,8 @@ use busway_engine::{
 };
 
 use crate::{
-    Ephemeral, EventType, Listener, NewEvent, Payload, Publish, PublishAll, PublishAndWait, Result, Subscribe, Subscription,
-    Tenant, ephemeral, inline, publish::Via, scope::Scope, shared::Handle, signals,
+    Ephemeral, EventType, Listener, NewEvent, Payload, Publish, PublishAll, PublishAndWait, Result, Subscribe,
+    Subscription, Tenant, ephemeral, inline, publish::Via, scope::Scope, shared::Handle, signals,
 };
 
 /// The bus, as the installation sees it: every tenant's events. Cheap to clone; once the last clone and the last

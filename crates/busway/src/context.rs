@@ -9,13 +9,7 @@ use busway_engine::{Deadline, Delivery};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    NewEvent, Publish, PublishAll, Tenant,
-    cause::Cause,
-    publish::Via,
-    scope::Scope,
-    shared::Handle,
-};
+use crate::{NewEvent, Publish, PublishAll, Tenant, cause::Cause, publish::Via, scope::Scope, shared::Handle};
 
 /// What a listener knows about its delivery, and what it may do. Cheap to clone.
 #[derive(Clone)]

@@ -97,6 +97,11 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// An hour.
 pub const HOUR: Duration = Duration::from_secs(3_600);
 
+/// The programs of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+mod guide {}
+
 /// The untyped forms underneath: names, JSON payloads, stored events, definitions, dead letters, and the engine's
 /// views of them.
 pub mod raw {

@@ -1,8 +1,7 @@
 use std::fmt::Display;
 
 use busway_core::{
-    Error, EventType as TypeName, Key, Metadata, NewEvent as RawNewEvent, Payload as Json,
-    TenantId, Timestamp,
+    Error, EventType as TypeName, Key, Metadata, NewEvent as RawNewEvent, Payload as Json, TenantId, Timestamp,
 };
 use serde::Serialize;
 use uuid::Uuid;

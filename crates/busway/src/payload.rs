@@ -69,10 +69,8 @@ impl Payload for Value {
 fn decode<T: DeserializeOwned>(payload: &Json) -> Result<T, Undecodable> {
     payload.parse().or_else(|_| {
         let mut json = serde_json::Deserializer::from_str(payload.as_str());
-        serde_path_to_error::deserialize(&mut json).map_err(|error| Undecodable {
-            pointer: pointer(error.path()),
-            detail: error.inner().to_string(),
-        })
+        serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| Undecodable { pointer: pointer(error.path()), detail: error.inner().to_string() })
     })
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     NewEvent,
     publish::Via,
-    replies::{Answer, Wanted, Waiting},
+    replies::{Answer, Waiting, Wanted},
 };
 
 /// How long a reply is waited for if nothing else is said.
@@ -67,7 +67,8 @@ impl<'a, T: DeserializeOwned> PublishAndWait<'a, T> {
         let id = *event.id.get_or_insert_with(|| shared.engine.seam().id());
         let tenant = event.tenant.clone().unwrap_or_else(|| shared.engine.config().default_tenant.clone());
         let (owner, name) = listener(self.via, &self.name, &tenant, &event.event_type)?;
-        let mut waiting = shared.replies.wait_for(Wanted { owner, name: name.clone(), tenant: tenant.clone(), event: id });
+        let mut waiting =
+            shared.replies.wait_for(Wanted { owner, name: name.clone(), tenant: tenant.clone(), event: id });
         let published = shared.engine.publish(vec![event]).await?;
         if let Some(stamp) = stamp {
             stamp.stored();
@@ -98,7 +99,12 @@ impl<'a, T: DeserializeOwned + 'a> IntoFuture for PublishAndWait<'a, T> {
 }
 
 /// The listener of this process that is meant: the tenant's own before the installation's.
-fn listener(via: Via<'_>, name: &str, tenant: &TenantId, event_type: &TypeName) -> Result<(Owner, SubscriptionName), Error> {
+fn listener(
+    via: Via<'_>,
+    name: &str,
+    tenant: &TenantId,
+    event_type: &TypeName,
+) -> Result<(Owner, SubscriptionName), Error> {
     let name = SubscriptionName::new(name)?;
     let served = via.handle.shared.served();
     for owner in [Owner::Tenant(tenant.clone()), Owner::Installation] {

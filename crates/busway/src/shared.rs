@@ -1,4 +1,8 @@
-use std::{collections::HashMap, fmt, sync::{Arc, Mutex, MutexGuard, PoisonError}};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use busway_core::{Error, Owner, Patterns, SubscriptionName};
 use busway_engine::{Engine, ShutdownReport};

@@ -7,8 +7,8 @@ use std::{
 };
 
 use busway_core::{
-    Definition, Error, ErrorKind, EventType as TypeName, FieldError, Mode, OnDead, Order, Owner, Patterns, Retry, Start,
-    SubscriptionName,
+    Definition, Error, ErrorKind, EventType as TypeName, FieldError, Mode, OnDead, Order, Owner, Patterns, Retry,
+    Start, SubscriptionName,
 };
 use busway_engine::Handler;
 
@@ -130,7 +130,8 @@ impl<'a, P: Payload> Subscribe<'a, P> {
             .iter()
             .filter(|pattern| !own.iter().any(|own| may_meet(own, pattern)))
             .map(|pattern| {
-                let detail = format!("the listener's payload holds {}, nothing that `{pattern}` catches", own.join(", "));
+                let detail =
+                    format!("the listener's payload holds {}, nothing that `{pattern}` catches", own.join(", "));
                 FieldError::new("/types", "no_place", detail)
             })
             .collect();
@@ -154,7 +155,11 @@ impl<'a, P: Payload> Subscribe<'a, P> {
 
     /// A name that was made by default cannot be told to be wrong: the way out is another one.
     fn rename(&self, error: Error) -> Error {
-        if self.by_default { error.with_context("name it", "bus.subscribe(\"a-name\", listener).on(..)") } else { error }
+        if self.by_default {
+            error.with_context("name it", "bus.subscribe(\"a-name\", listener).on(..)")
+        } else {
+            error
+        }
     }
 
     fn taken(&self, name: &SubscriptionName) -> Error {

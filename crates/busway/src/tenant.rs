@@ -1,8 +1,8 @@
 use busway_core::{Error, SubscriptionName};
 
 use crate::{
-    Ephemeral, EventType, Listener, NewEvent, Payload, Publish, PublishAll, PublishAndWait, Subscribe, Subscription, ephemeral,
-    inline, publish::Via, shared::Handle,
+    Ephemeral, EventType, Listener, NewEvent, Payload, Publish, PublishAll, PublishAndWait, Subscribe, Subscription,
+    ephemeral, inline, publish::Via, shared::Handle,
 };
 
 /// The bus of one tenant: what is published through it is the tenant's, what subscribes through it hears the

@@ -32,7 +32,8 @@ fn every_type() {
 fn retries() {
     let attempts = ["busy, attempt 1", "busy, attempt 2", "busy: handler"];
     let broken = ["broken, attempt 1", "broken, attempt 2", "broken: handler"];
-    let nobody = ["nobody, attempt 1", "nobody: handler", "muted, attempt 1", "muted: handler", "dead: no such address"];
+    let nobody =
+        ["nobody, attempt 1", "nobody: handler", "muted, attempt 1", "muted: handler", "dead: no such address"];
     says("retries", &[&attempts[..], &broken, &nobody].concat());
 }
 
@@ -64,7 +65,10 @@ fn ephemeral() {
 
 #[test]
 fn dead_letters() {
-    says("dead_letters", &[r#"dead: "ada.example.org" is no address"#, "mailed ada@example.org", "mailed bo@example.org"]);
+    says(
+        "dead_letters",
+        &[r#"dead: "ada.example.org" is no address"#, "mailed ada@example.org", "mailed bo@example.org"],
+    );
 }
 
 #[test]

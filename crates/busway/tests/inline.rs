@@ -44,7 +44,8 @@ async fn listeners_run_in_the_order_of_registration_and_an_error_reaches_nobody(
     bus.tenant("acme").emit(&created(1));
     assert_eq!(ear.heard(), ["first acme 1", "failing acme 1", "panicking acme 1", "last acme 1"]);
     let stats = bus.engine().inline().stats();
-    let failed: Vec<_> = stats.listeners.iter().filter(|listener| listener.failed > 0).map(|listener| &*listener.name).collect();
+    let failed: Vec<_> =
+        stats.listeners.iter().filter(|listener| listener.failed > 0).map(|listener| &*listener.name).collect();
     assert_eq!(failed, ["failing", "panicking"]);
 }
 

@@ -71,7 +71,8 @@ async fn what_cannot_be_a_subscription_is_refused_with_the_fields() {
     let ear = Ear::<TicketCreated>::default();
     let error = bus.subscribe("no spaces", ear.payloads()).await.unwrap_err();
     assert_eq!(error.fields()[0].pointer, "/name");
-    let error = bus.subscribe("one", ear.payloads()).concurrency(0).retry(Retry::default().jitter(2.0)).await.unwrap_err();
+    let error =
+        bus.subscribe("one", ear.payloads()).concurrency(0).retry(Retry::default().jitter(2.0)).await.unwrap_err();
     let pointers: Vec<_> = error.fields().iter().map(|field| field.pointer.as_str()).collect();
     assert_eq!(pointers, ["/concurrency", "/retry/jitter"]);
     bus.subscribe("one", ear.payloads()).await.unwrap();

@@ -78,7 +78,9 @@ impl TestBus {
     pub fn published<T: EventType>(&self) -> Vec<Event<T>> {
         let read = |stored: &Stored| match Event::read(&stored.event, stored.stored_at) {
             Ok(event) => event,
-            Err(undecodable) => panic!("{} {} was published: {undecodable}", stored.event.event_type, stored.event.payload.as_str()),
+            Err(undecodable) => {
+                panic!("{} {} was published: {undecodable}", stored.event.event_type, stored.event.payload.as_str())
+            }
         };
         self.published.lock().iter().filter(|stored| stored.event.event_type.as_str() == T::NAME).map(read).collect()
     }
