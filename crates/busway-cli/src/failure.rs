@@ -65,11 +65,6 @@ impl Failure {
         self
     }
 
-    /// The code, as in `docs/errors/`.
-    pub(crate) fn code(&self) -> &str {
-        &self.code
-    }
-
     /// What kind of end this is.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

@@ -9,7 +9,7 @@ use busway_core::{
     Error, ErrorKind, Event, FieldError, MemberId, MemberRecord, NewEvent,
     Result, Request, LaneId, Seam, Stores, SubscriptionId,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     members,
     pull::PullLanes,
     registry::Registry,
+    signal::Signal,
 };
 
 /// The largest event, as JSON text.
@@ -57,7 +58,7 @@ pub(crate) struct Inner {
     /// Asks for a round of operations now.
     pub(crate) work: Notify,
     /// Heartbeats so far.
-    pub(crate) beats: watch::Sender<u64>,
+    pub(crate) beats: Arc<Signal>,
     /// Told whenever a lane has become idle, a runner has ended or a definition has changed.
     pub(crate) stirred: Arc<Notify>,
     /// Services: heartbeat, reader, replays, operations.
@@ -100,7 +101,7 @@ impl Engine {
             alone: AlonePermit::new(),
             poke: Notify::new(),
             work: Notify::new(),
-            beats: watch::Sender::new(0),
+            beats: Signal::new(),
             stirred: Arc::default(),
             runs: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -286,14 +287,14 @@ impl Inner {
 
     /// Beats now, and waits until that is done.
     pub(crate) async fn beat_now(&self) {
-        let mut beats = self.beats.subscribe();
+        let mut beats = self.beats.watch();
         // Two: the one under way may have begun before what it is to see.
         for _ in 0..2 {
             self.poke.notify_one();
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                changed = beats.changed() => if changed.is_err() { return },
+                () = beats.changed() => {}
             }
         }
     }

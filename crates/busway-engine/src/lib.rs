@@ -20,6 +20,7 @@ mod pull;
 mod registry;
 mod replay;
 mod report;
+mod signal;
 mod tail;
 mod views;
 

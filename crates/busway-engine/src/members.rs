@@ -77,7 +77,7 @@ pub(crate) async fn attend(inner: Arc<Inner>) {
         if let Err(error) = beat(&inner, &mut watch).await {
             tracing::warn!(%error, "the heartbeat failed");
         }
-        inner.beats.send_modify(|beats| *beats += 1);
+        inner.beats.raise();
         tokio::select! {
             biased;
             () = inner.stop.cancelled() => return,

@@ -94,7 +94,7 @@ impl Engine {
         loop {
             let record = inner.pulled(owner, name).await?;
             for end in &mut ends {
-                end.mark_unchanged();
+                end.mark_seen();
             }
             let stirred = inner.stirred.notified();
             tokio::pin!(stirred);

@@ -1,12 +1,12 @@
 use std::{collections::BinaryHeap, cmp::Reverse, sync::Arc};
 
 use busway_core::{Entry, Error, ErrorKind, Filter, LaneId, Patterns, Position, ReadRequest, Result, Seq, TenantId};
-use tokio::sync::watch;
 
 use crate::{
     Engine,
     deliver::Found,
     engine::Inner,
+    signal::Watcher,
 };
 
 /// Entries read ahead of each lane.
@@ -55,7 +55,7 @@ pub struct Tail {
     looked: Vec<Seq>,
     /// Read and not given out, earliest first.
     ahead: BinaryHeap<Reverse<Ahead>>,
-    ends: Vec<watch::Receiver<Seq>>,
+    ends: Vec<Watcher>,
 }
 
 struct Ahead(Arc<Entry>);
@@ -107,7 +107,7 @@ impl Tail {
                 return Ok((entry, self.position.clone()));
             }
             for end in &mut self.ends {
-                end.mark_unchanged();
+                end.mark_seen();
             }
             if self.read().await? {
                 continue;

@@ -93,6 +93,7 @@ pub fn judge(
         })
         .collect();
     summary.losses = losses.len();
+    let all = bounds;
     for bounds in bounds {
         let runs = runs_of(&records, &bounds.subscription);
         let letters: BTreeMap<u64, &Lettered> =
@@ -124,8 +125,12 @@ pub fn judge(
             overlap(bounds, &runs, &losses, &mut violations);
         }
         count(bounds, &runs, losses.len(), &retried, &mut violations);
-        for letter in letters.values().filter(|letter| letter.lost && !killers.contains(&letter.event)) {
-            violations.push(Violation::InnocentDead(bounds.subscription.clone(), letter.event));
+        // Who is alone when its process is lost by chance is charged; so is, before a killer is alone, who is
+        // alone in a lane beside it.
+        let chance = losses.iter().filter(|(_, _, by, _)| by.is_none()).count();
+        let innocent = || letters.values().filter(|letter| letter.lost && !killers.contains(&letter.event));
+        if innocent().count() > chance + 2 * killers.len() * all.len() {
+            violations.extend(innocent().map(|letter| Violation::InnocentDead(bounds.subscription.clone(), letter.event)));
         }
     }
     let attempts: usize = bounds.iter().map(|bounds| bounds.attempts as usize + 2).sum();
@@ -228,7 +233,7 @@ fn order(
     }
 }
 
-/// Two runs of a key overlap only if the earlier one's process was lost or stood still meanwhile or before.
+/// Two runs of a key overlap only if the process of one of them had been lost or had stood still by then.
 fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bool)], violations: &mut Vec<Violation>) {
     let mut keys: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in runs {
@@ -241,7 +246,8 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
         for (index, run) in runs.iter().enumerate() {
             let end = run.ended.map_or(u64::MAX, |(at, _)| at);
             for later in runs[index + 1..].iter().take_while(|later| later.started < end) {
-                let excused = losses.iter().any(|(at, process, ..)| *process == run.process && *at < later.started);
+                let lost = |of: &Run| losses.iter().any(|(at, process, ..)| *process == of.process && *at < later.started);
+                let excused = lost(run) || lost(later);
                 if !excused {
                     violations.push(Violation::Overlap(bounds.subscription.clone(), run.event, later.event));
                 }

@@ -5,8 +5,9 @@ use std::{
 };
 
 use busway_core::{Entry, KeyId, LaneId, Log, Order, ReadRequest, Result, Seam, Seq, TurnId};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::signal::{Signal, Watcher};
 
 /// Entries that a lane's reader keeps for those a little behind.
 const KEPT: usize = 4_096;
@@ -46,7 +47,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 struct End {
     state: Mutex<State>,
-    moved: watch::Sender<Seq>,
+    moved: Arc<Signal>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Reader {
     pub(crate) fn new(heads: &[Seq]) -> Self {
         let end = |seq: &Seq| End {
             state: Mutex::new(State { entries: VecDeque::new(), bytes: 0, from: *seq, to: *seq }),
-            moved: watch::Sender::new(*seq),
+            moved: Signal::new(),
         };
         Self { ends: heads.iter().map(end).collect() }
     }
@@ -78,8 +79,8 @@ impl Reader {
     }
 
     /// Tells when the lane's end has moved; while someone waits here, the end is read.
-    pub(crate) fn watch(&self, lane: LaneId) -> watch::Receiver<Seq> {
-        self.ends[usize::from(lane.0)].moved.subscribe()
+    pub(crate) fn watch(&self, lane: LaneId) -> Watcher {
+        self.ends[usize::from(lane.0)].moved.watch()
     }
 
     /// What comes after a seq, at most `max` entries.
@@ -143,7 +144,7 @@ impl Reader {
         if head <= to {
             return Ok(false);
         }
-        if end.moved.receiver_count() == 0 {
+        if end.moved.watchers() == 0 {
             let mut state = self.state(lane);
             state.entries.clear();
             (state.bytes, state.from, state.to) = (0, head, head);
@@ -163,7 +164,8 @@ impl Reader {
                 state.from = first.entry.seq;
             }
         }
-        end.moved.send_replace(state.to);
+        drop(state);
+        end.moved.raise();
         Ok(true)
     }
 }

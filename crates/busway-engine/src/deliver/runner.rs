@@ -16,7 +16,7 @@ use futures::{
     future::BoxFuture,
     stream::FuturesUnordered,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     Deadline, Delivery, Outcome,
     lane::{End, Item, Lane, Limits, Policy, ReadWish, Run},
+    signal::Watcher,
 };
 
 /// Runs that end without waiting are run in place, so many at a time before commits and reads get their turn.
@@ -111,8 +112,8 @@ struct Shift {
     inbox: mpsc::UnboundedReceiver<Happened>,
     /// A read that waits for the lane's end to move.
     at_end: Option<ReadWish>,
-    end: watch::Receiver<Seq>,
-    changed: watch::Receiver<u64>,
+    end: Watcher,
+    changed: Watcher,
     alone: Option<OwnedSemaphorePermit>,
     asking_alone: bool,
     slot: Option<OwnedSemaphorePermit>,
@@ -153,7 +154,7 @@ impl Runner {
         let (ended, inbox) = mpsc::unbounded_channel();
         let mut shift = Shift {
             end: self.reader.watch(self.place.lane),
-            changed: self.work.changed.subscribe(),
+            changed: self.work.changed.watch(),
             lane,
             patterns: Vec::new(),
             memo: HashMap::default(),
@@ -208,8 +209,8 @@ impl Shift {
                 Some(happened) = self.inbox.recv() => Some(happened),
                 Some(happened) = self.under_way.next(), if !self.under_way.is_empty() => Some(happened),
                 () = self.runner.release.cancelled(), if !self.unfit => { self.unfit = true; self.lane.release(); None }
-                Ok(()) = self.changed.changed() => { self.changes(); None }
-                Ok(()) = self.end.changed(), if self.at_end.is_some() => None,
+                () = self.changed.changed() => { self.changes(); None }
+                () = self.end.changed(), if self.at_end.is_some() => None,
                 () = sleep => None,
             };
             self.busy();

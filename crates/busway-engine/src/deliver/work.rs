@@ -8,10 +8,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use busway_core::{Control, LaneId, Seq, SubscriptionRecord};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use super::LaneHandle;
-use crate::Handler;
+use crate::{Handler, signal::Signal};
 
 /// A subscription that this process has a handler for.
 pub(crate) struct Work {
@@ -23,8 +23,8 @@ pub(crate) struct Work {
     lanes: Mutex<BTreeMap<LaneId, LaneHandle>>,
     /// Lanes of which something is asked, as last seen.
     asked: Mutex<BTreeSet<LaneId>>,
-    /// Rises when the record or a request has changed.
-    pub(crate) changed: watch::Sender<u64>,
+    /// Raised when the record or a request has changed.
+    pub(crate) changed: Arc<Signal>,
     /// Set when an event came that the handler cannot handle: the process no longer works on it.
     pub(crate) unfit: std::sync::atomic::AtomicBool,
     /// Of a replay: the work that live events come to.
@@ -41,7 +41,7 @@ impl Work {
             slots_total: AtomicU64::new(slots as u64),
             lanes: Mutex::default(),
             asked: Mutex::default(),
-            changed: watch::Sender::new(0),
+            changed: Signal::new(),
             unfit: std::sync::atomic::AtomicBool::new(false),
             live,
         }
@@ -61,7 +61,7 @@ impl Work {
             self.slots.forget_permits((before - slots) as usize);
         }
         self.record.store(record);
-        self.changed.send_modify(|changes| *changes += 1);
+        self.changed.raise();
     }
 
     pub(crate) fn lanes(&self) -> MutexGuard<'_, BTreeMap<LaneId, LaneHandle>> {
@@ -73,7 +73,7 @@ impl Work {
         let some = !lanes.is_empty();
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
         if some {
-            self.changed.send_modify(|changes| *changes += 1);
+            self.changed.raise();
         }
     }
 

@@ -13,7 +13,7 @@ use busway_core::{
     Random, ReadPage, ReadRequest, Request, RequestKind, Result, SeededRandom, Seq, Stores, SubscriptionId, SubscriptionRecord, TenantId,
     Timestamp, Wake,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,10 @@ pub enum State {
 /// Whether a process lives, and how its calls fare. Shared by its stores and its handlers.
 #[derive(Debug)]
 pub struct Gate {
-    state: watch::Sender<State>,
+    state: Mutex<State>,
+    changed: Notify,
+    /// Raised by every process's appends.
+    wake: watch::Sender<u64>,
     random: SeededRandom,
     clock: Arc<ManualClock>,
     /// Of 1,000 calls, how many fail before, and how many after they were carried out.
@@ -35,17 +38,19 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(seed: u64, clock: Arc<ManualClock>, faults: (u64, u64)) -> Arc<Self> {
-        Arc::new(Self { state: watch::Sender::new(State::Open), random: SeededRandom::new(seed), clock, faults: Mutex::new(faults) })
+        Arc::new(Self { state: Mutex::new(State::Open), changed: Notify::new(), wake: watch::Sender::new(0), random: SeededRandom::new(seed), clock, faults: Mutex::new(faults) })
     }
 
     pub fn set(&self, state: State) {
-        if *self.state.borrow() != State::Dead {
-            self.state.send_replace(state);
+        let mut now = self.state.lock().unwrap();
+        if *now != State::Dead {
+            *now = state;
+            self.changed.notify_waiters();
         }
     }
 
     pub fn state(&self) -> State {
-        *self.state.borrow()
+        *self.state.lock().unwrap()
     }
 
     pub fn heal(&self) {
@@ -58,11 +63,12 @@ impl Gate {
 
     /// Goes on once the process runs; never, once it is dead.
     pub async fn pass(&self) {
-        let mut state = self.state.subscribe();
-        while *state.borrow_and_update() != State::Open {
-            if state.changed().await.is_err() {
-                std::future::pending::<()>().await;
+        loop {
+            let changed = self.changed.notified();
+            if self.state() == State::Open {
+                return;
             }
+            changed.await;
         }
     }
 
@@ -88,14 +94,20 @@ impl Gate {
     }
 }
 
+/// The ways of all processes, in the order in which they joined: one after the other hears of an append, so that
+/// a seed gives the same run each time.
+pub type Gates = Arc<Mutex<Vec<Arc<Gate>>>>;
+
 pub struct Flaky {
     gate: Arc<Gate>,
+    gates: Gates,
     stores: Stores,
 }
 
 impl Flaky {
-    pub fn stores(gate: Arc<Gate>, stores: Stores) -> Stores {
-        let flaky = Arc::new(Self { gate, stores });
+    pub fn stores(gate: Arc<Gate>, gates: Gates, stores: Stores) -> Stores {
+        gates.lock().unwrap().push(gate.clone());
+        let flaky = Arc::new(Self { gate, gates, stores });
         Stores { log: flaky.clone(), checkpoints: flaky, same_database: true }
     }
 }
@@ -111,7 +123,11 @@ impl Log for Flaky {
     }
 
     async fn append(&self, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
-        self.gate.through(self.stores.log.append(batch)).await
+        let appended = self.gate.through(self.stores.log.append(batch)).await;
+        for gate in self.gates.lock().unwrap().iter() {
+            gate.wake.send_modify(|count| *count += 1);
+        }
+        appended
     }
 
     async fn read(&self, request: ReadRequest) -> Result<ReadPage> {
@@ -131,7 +147,7 @@ impl Log for Flaky {
     }
 
     fn wake(&self) -> Wake {
-        self.stores.log.wake()
+        self.gate.wake.subscribe()
     }
 
     async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64> {
@@ -174,9 +190,6 @@ impl Checkpoints for Flaky {
     }
 
     async fn commit(&self, commit: LaneCommit) -> Result<CommitOutcome> {
-        if std::env::var_os("BUSWAY_SIM_COMMITS").is_some() {
-            println!("      {:9.3} {commit:?}", self.gate.clock.elapsed().as_secs_f64());
-        }
         self.gate.through(self.stores.checkpoints.commit(commit)).await
     }
 

@@ -17,7 +17,7 @@ use busway_engine::{
 use uuid::Uuid;
 
 use super::{
-    flaky::{Flaky, Gate, State},
+    flaky::{Flaky, Gate, Gates, State},
     handler::{Acting, Manners, number},
 };
 
@@ -37,6 +37,7 @@ pub struct World {
     pub history: History,
     manners: Arc<Manners>,
     processes: Arc<Mutex<Vec<Process>>>,
+    gates: Gates,
     published: u64,
     faults: (u64, u64),
 }
@@ -92,6 +93,7 @@ impl World {
             history: History::default(),
             manners,
             processes: Arc::default(),
+            gates: Gates::default(),
             published: 0,
             faults,
         }
@@ -123,7 +125,7 @@ impl World {
         let gate = Gate::new(self.seed ^ (process as u64 + 1).wrapping_mul(0x9e37), self.clock.clone(), self.faults);
         processes.push(Process { gate: gate.clone(), engine: None, leaving: false });
         let seam = Seam::new(self.clock.clone(), Arc::new(SeededRandom::new(self.seed.wrapping_add(process as u64) << 8)));
-        let stores = Flaky::stores(gate.clone(), self.stores.clone());
+        let stores = Flaky::stores(gate.clone(), self.gates.clone(), self.stores.clone());
         let (config, definitions) = (self.config.clone(), self.definitions.clone());
         let (clock, history, manners) = (self.clock.clone(), self.history.clone(), self.manners.clone());
         let shared = Arc::clone(&self.processes);

@@ -17,7 +17,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 
-use self::twist::{CheckpointsTwist, LogTwist, TwistedCheckpoints, TwistedLog};
+pub use self::twist::{CheckpointsTwist, LogTwist, Sound};
+use self::twist::{TwistedCheckpoints, TwistedLog};
 use super::Backend;
 use crate::{ManualClock, Result, Stores};
 
@@ -28,28 +29,42 @@ pub struct Double {
     pub fault: &'static str,
     /// The checks that must fail on it, by name; others may.
     pub noticed_by: &'static [&'static str],
-    twist: fn() -> Twist,
+    /// Makes what does it.
+    pub twist: fn() -> Twist,
 }
 
 /// What a double does differently.
-enum Twist {
+pub enum Twist {
+    /// In its log.
     Log(Arc<dyn LogTwist>),
+    /// In its checkpoints.
     Checkpoints(Arc<dyn CheckpointsTwist>),
 }
 
+impl std::fmt::Debug for Twist {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Log(_) => "Log",
+            Self::Checkpoints(_) => "Checkpoints",
+        })
+    }
+}
+
 impl Twist {
-    fn log(twist: impl LogTwist) -> Self {
+    /// A log that does this differently.
+    pub fn log(twist: impl LogTwist) -> Self {
         Self::Log(Arc::new(twist))
     }
 
-    fn checkpoints(twist: impl CheckpointsTwist) -> Self {
+    /// Checkpoints that do this differently.
+    pub fn checkpoints(twist: impl CheckpointsTwist) -> Self {
         Self::Checkpoints(Arc::new(twist))
     }
 }
 
 impl Double {
     /// Does nothing wrong: every check that a backend passes by itself, it must pass behind this.
-    pub const SOUND: Self = Self { fault: "nothing", noticed_by: &[], twist: || Twist::log(Sound) };
+    pub const SOUND: Self = Self { fault: "nothing", noticed_by: &[], twist: || Twist::log(Faultless) };
 
     /// Every double.
     pub fn all() -> impl Iterator<Item = &'static Self> {
@@ -64,9 +79,9 @@ impl Double {
     }
 }
 
-struct Sound;
+struct Faultless;
 
-impl LogTwist for Sound {}
+impl LogTwist for Faultless {}
 
 struct Broken {
     sound: Box<dyn Backend>,

@@ -9,10 +9,11 @@ use crate::{
     ReadRequest, Request, RequestKind, Result, Seq, SubscriptionId, SubscriptionRecord, TenantId, Timestamp, Wake,
 };
 
-/// The sound store behind a double, and which of its handles the call came through, counted from 0.
-pub(super) struct Sound<'a, T: ?Sized> {
+/// The sound store behind a double, and which of its handles the call came through.
+pub struct Sound<'a, T: ?Sized> {
     inner: &'a T,
-    pub(super) handle: usize,
+    /// Counted from 0.
+    pub handle: usize,
 }
 
 impl<T: ?Sized> Deref for Sound<'_, T> {
@@ -31,9 +32,10 @@ macro_rules! twist {
     ) => {
         $(#[$doc])*
         #[async_trait]
-        pub(super) trait $twist: Send + Sync + 'static {
+        pub trait $twist: Send + Sync + 'static {
             $($sync)*
             $(
+                #[doc = concat!("As [`", stringify!($of), "::", stringify!($call), "`].")]
                 async fn $call(&self, sound: Sound<'_, dyn $of>, $($arg: $type),*) -> Result<$gives> {
                     sound.$call($($arg),*).await
                 }
@@ -55,8 +57,10 @@ macro_rules! twist {
 twist! {
     /// What a double does differently from the log behind it.
     LogTwist of Log as TwistedLog {
+        /// Changes what is declared.
         fn capabilities(&self, _declared: &mut Capabilities) {}
 
+        /// As [`Log::wake`].
         fn wake(&self, sound: Wake) -> Wake {
             sound
         }
