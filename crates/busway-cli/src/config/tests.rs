@@ -50,7 +50,7 @@ fn a_file_counts_less_than_a_variable_and_that_less_than_a_flag() {
 fn every_key_has_a_variable_and_the_default_file_names_it() {
     for key in Layers::defaults().map_err(|failure| failure.to_string()).unwrap().keys {
         let variable = format!("BUSWAY_{}", key.replace('.', "_").to_ascii_uppercase());
-        assert!(DEFAULTS.contains(&format!("{variable}")), "{variable}");
+        assert!(DEFAULTS.contains(&variable), "{variable}");
     }
     let variables =
         [("BUSWAY_BACKEND_LANES", "3"), ("BUSWAY_SERVER_HOSTS", "a.example, b.example"), ("BUSWAY_LOG_LEVEL", "info")];
