@@ -32,6 +32,7 @@ impl Engine {
             let detail = format!("this process has a handler for `{}` already; give the second one a name of its own", record.name);
             return Err(Error::new(ErrorKind::DefinitionDiffers, detail));
         }
+        self.inner.take_up_replays(&self.inner.registry.load());
         self.inner.beat_now().await;
         self.inner.adopted(&record).await;
         self.inner.view(&record).await

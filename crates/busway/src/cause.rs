@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(crate) struct Cause {
     event: Arc<RawEvent>,
-    listener: String,
+    listener: Arc<str>,
     equals: Mutex<HashMap<Uuid, Numbers>>,
 }
 
@@ -28,7 +28,7 @@ impl Cause {
         &self.event
     }
 
-    pub(crate) fn new(event: Arc<RawEvent>, listener: String) -> Self {
+    pub(crate) fn new(event: Arc<RawEvent>, listener: Arc<str>) -> Self {
         Self { event, listener, equals: Mutex::default() }
     }
 
@@ -53,7 +53,7 @@ impl Cause {
     fn content(&self, event: &RawNewEvent) -> Vec<u8> {
         let mut bytes = Vec::new();
         for text in
-            [self.listener.as_str(), event.event_type.as_str(), event.key.as_ref().map_or("", |key| key.as_str())]
+            [&*self.listener, event.event_type.as_str(), event.key.as_ref().map_or("", |key| key.as_str())]
         {
             put_text(&mut bytes, text);
         }

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use busway_core::{Error, ErrorKind, Owner};
+use busway_core::{Error, ErrorKind, SubscriptionName};
 use busway_engine::{Deadline, Delivery};
 use serde::Serialize;
 use serde_json::Value;
@@ -28,33 +28,29 @@ struct Inner {
 /// Which run of which listener this is.
 #[derive(Clone, Debug)]
 struct Run {
-    name: String,
+    name: SubscriptionName,
     attempt: u32,
     fence: u64,
     replay: bool,
 }
 
 impl Context {
-    /// Of a durable subscription's delivery.
-    pub(crate) fn of(handle: &Handle, delivery: &Delivery) -> Self {
-        let listener = match &delivery.owner {
-            Owner::Installation => delivery.subscription.to_string(),
-            Owner::Tenant(tenant) => format!("{tenant}\n{}", delivery.subscription),
-        };
+    /// Of a delivery to the listener whose name among all is `full_name`.
+    pub(crate) fn of(handle: &Handle, delivery: &Delivery, full_name: &Arc<str>) -> Self {
         let run = Run {
-            name: delivery.subscription.to_string(),
+            name: delivery.subscription.clone(),
             attempt: delivery.attempt,
             fence: delivery.fence,
             replay: delivery.replay.is_some(),
         };
-        let cause = Cause::new(Arc::clone(&delivery.event), listener);
+        let cause = Cause::new(Arc::clone(&delivery.event), Arc::clone(full_name));
         Self::new(handle, cause, run, Some(delivery.deadline.clone()))
     }
 
     /// Of what an ephemeral subscription, known by `name`, hears.
-    pub(crate) fn passing(handle: &Handle, event: Arc<busway_core::Event>, name: &str) -> Self {
-        let run = Run { name: name.into(), attempt: 1, fence: 0, replay: false };
-        Self::new(handle, Cause::new(event, name.into()), run, None)
+    pub(crate) fn passing(handle: &Handle, event: Arc<busway_core::Event>, name: &Arc<str>) -> Self {
+        let run = Run { name: SubscriptionName::from_store(Arc::clone(name)), attempt: 1, fence: 0, replay: false };
+        Self::new(handle, Cause::new(event, Arc::clone(name)), run, None)
     }
 
     fn new(handle: &Handle, cause: Cause, run: Run, deadline: Option<Deadline>) -> Self {
@@ -70,7 +66,7 @@ impl Context {
 
     /// The name of the subscription that heard the event.
     pub fn subscription(&self) -> &str {
-        &self.inner.run.name
+        self.inner.run.name.as_str()
     }
 
     /// Runs begun on this event for this subscription, this one included: 1, then 2.

@@ -20,16 +20,28 @@ pub(crate) struct Seat {
     pub(crate) attempts: u32,
 }
 
+impl Seat {
+    /// Its name among the listeners of every owner.
+    fn full_name(&self) -> Arc<str> {
+        match &self.owner {
+            Owner::Installation => self.name.as_str().into(),
+            // No name has a line's end in it.
+            Owner::Tenant(tenant) => format!("{tenant}\n{}", self.name).into(),
+        }
+    }
+}
+
 /// A listener as the engine sees it.
 pub(crate) struct Listening<P, L> {
     seat: Seat,
     listener: L,
+    full_name: Arc<str>,
     payload: PhantomData<fn() -> P>,
 }
 
 impl<P: Payload, L: Listener<P>> Listening<P, L> {
     pub(crate) fn new(seat: Seat, listener: L) -> Self {
-        Self { seat, listener, payload: PhantomData }
+        Self { full_name: seat.full_name(), seat, listener, payload: PhantomData }
     }
 
     async fn run(&self, delivery: Delivery) -> Outcome {
@@ -41,7 +53,7 @@ impl<P: Payload, L: Listener<P>> Listening<P, L> {
         if let Some(error) = self.seat.handle.shared.faults.as_ref().and_then(|faults| faults.next(&self.seat.name)) {
             return ending.settle(Outcome::Retry { delay: None, error }, None);
         }
-        let context = Context::of(&self.seat.handle, &delivery);
+        let context = Context::of(&self.seat.handle, &delivery, &self.full_name);
         let result = self.listener.handle(event, context.clone()).await;
         ending.settle(verdict::outcome(result), context.take_reply())
     }
@@ -82,14 +94,15 @@ impl Ending<'_> {
     }
 
     fn answer(&self, answer: Answer) {
-        if self.delivery.replay.is_none() {
+        let replies = &self.seat.handle.shared.replies;
+        if self.delivery.replay.is_none() && replies.are_awaited() {
             let wanted = Wanted {
                 owner: self.seat.owner.clone(),
                 name: self.seat.name.clone(),
                 tenant: self.delivery.event.tenant.clone(),
                 event: self.delivery.event.id,
             };
-            self.seat.handle.shared.replies.answer(&wanted, answer);
+            replies.answer(&wanted, answer);
         }
     }
 }

@@ -1,6 +1,9 @@
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use busway_core::{Owner, SubscriptionName, TenantId};
@@ -31,6 +34,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
     waiting: Mutex<HashMap<Wanted, Vec<oneshot::Sender<Answer>>>>,
+    /// How many wait, so that a delivery which nobody waits for needs no lock.
+    count: AtomicUsize,
 }
 
 impl Replies {
@@ -42,7 +47,13 @@ impl Replies {
     pub(crate) fn wait_for(&self, wanted: Wanted) -> Waiting<'_> {
         let (sender, receiver) = oneshot::channel();
         self.waiting().entry(wanted.clone()).or_default().push(sender);
+        // Who is counted before the event is published is seen by whoever handles it.
+        self.count.fetch_add(1, Ordering::SeqCst);
         Waiting { replies: self, wanted, receiver }
+    }
+
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn answer(&self, wanted: &Wanted, answer: Answer) {
@@ -78,6 +89,7 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        self.replies.count.fetch_sub(1, Ordering::SeqCst);
         self.receiver.close();
         let mut waiting = self.replies.waiting();
         if let Some(senders) = waiting.get_mut(&self.wanted) {
@@ -117,7 +129,9 @@ mod tests {
         let patient = replies.wait_for(wanted(1));
         drop(replies.wait_for(wanted(1)));
         assert_eq!(replies.waiting().len(), 1);
+        assert!(replies.are_awaited());
         drop(patient);
         assert!(replies.waiting().is_empty());
+        assert!(!replies.are_awaited());
     }
 }

@@ -39,6 +39,19 @@ async fn a_closure_listens_with_what_it_captured() {
     assert_eq!(ear.heard(), [7]);
 }
 
+#[tokio::test]
+async fn an_async_closure_listens_too() {
+    let bus = testing::bus().await;
+    let forward = async |event: Event<TicketCreated>, cx: Context| {
+        cx.publish(MailSent { to: event.payload.subject }).await?;
+        Ok(())
+    };
+    bus.subscribe("forward", forward).await.unwrap();
+    bus.publish(created(1)).await.unwrap();
+    bus.drain().await.assert_ok();
+    bus.assert_published::<MailSent>(|event| event.payload.to == "ticket 1");
+}
+
 struct Chat {
     ear: Ear<String>,
 }

@@ -21,6 +21,14 @@ async fn an_address_that_names_no_backend_is_refused_without_telling_its_secret(
 }
 
 #[tokio::test]
+async fn an_event_without_a_tenant_is_the_default_ones() {
+    let bus = busway::open("memory:").default_tenant("acme").await.unwrap();
+    bus.publish(created(1)).await.unwrap();
+    let page = bus.engine().events(busway::raw::EventQuery { limit: 10, ..Default::default() }).await.unwrap();
+    assert_eq!(page.entries[0].event().unwrap().tenant.as_str(), "acme");
+}
+
+#[tokio::test]
 async fn names_are_checked_when_the_bus_is_opened() {
     assert!(busway::open("memory:").default_tenant("no tenant").await.is_err());
     assert!(busway::open("memory:").app("").await.is_err());

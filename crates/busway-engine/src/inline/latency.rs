@@ -42,10 +42,14 @@ impl Times {
         Self(Box::new([0; BUCKETS]))
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// The time that this share (0 to 1) of all did not exceed; `None` if there is none.
     pub(super) fn quantile(&self, share: f64) -> Option<Duration> {
-        let total: u64 = self.0.iter().sum();
-        let rank = ((total as f64 * share).ceil() as u64).max(1);
+        let rank = ((self.count() as f64 * share).ceil() as u64).max(1);
         let mut seen = 0;
         let index = self.0.iter().position(|count| {
             seen += count;

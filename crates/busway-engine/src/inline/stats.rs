@@ -26,18 +26,20 @@ pub struct ListenerStats {
     pub executed: u64,
     /// Calls that ended with an error or a panic.
     pub failed: u64,
-    /// What half of the calls did not exceed, to 3%, by one emission in 64; `None` before the first.
+    /// Calls whose time was taken: those of one emission in 64.
+    pub timed: u64,
+    /// What half of the timed calls did not exceed, to 3%; `None` if there are none.
     pub p50: Option<Duration>,
-    /// What 99 of 100 calls did not exceed, likewise.
+    /// What 99 of 100 timed calls did not exceed, likewise.
     pub p99: Option<Duration>,
 }
 
 impl ListenerStats {
     pub(super) fn new(name: Arc<str>) -> Self {
-        Self { name, executed: 0, failed: 0, p50: None, p99: None }
+        Self { name, executed: 0, failed: 0, timed: 0, p50: None, p99: None }
     }
 
     pub(super) fn with(self, times: &Times) -> Self {
-        Self { p50: times.quantile(0.5), p99: times.quantile(0.99), ..self }
+        Self { timed: times.count(), p50: times.quantile(0.5), p99: times.quantile(0.99), ..self }
     }
 }

@@ -68,6 +68,19 @@ fn counts_are_exact_while_threads_emit_and_listeners_come_and_go() {
 }
 
 #[test]
+fn what_is_under_way_while_listeners_change_is_counted_meanwhile() {
+    let inline = Inline::new();
+    let shared = inline.clone();
+    inline.on_types("first", types("*"), move |_| {
+        shared.on_types("another", types("*"), |_| Ok(()));
+        assert_eq!((runs(&shared, "first"), emitted(&shared, "shift.created")), ((1, 0), 1));
+        Ok(())
+    });
+    inline.emit_value(ShiftCreated::TYPE, &acme(), &ShiftCreated {});
+    assert_eq!((runs(&inline, "first"), emitted(&inline, "shift.created")), ((1, 0), 1));
+}
+
+#[test]
 fn endless_type_names_take_bounded_room_and_lose_no_count() {
     let inline = Inline::new();
     inline.on_types("all", types("*"), |_| Ok(()));
@@ -103,7 +116,7 @@ fn a_type_that_is_emitted_as_a_value_stays_known_among_endless_names() {
 }
 
 #[test]
-fn latencies_are_sampled() {
+fn one_emission_in_sixty_four_is_timed() {
     let inline = Inline::new();
     inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "quick", |_, _| Ok(()));
     inline.on_values::<ShiftCreated>(ShiftCreated::TYPE, "slow", |_, _| {
@@ -117,6 +130,7 @@ fn latencies_are_sampled() {
     }
     let stats = inline.stats();
     let [quick, slow, never] = &stats.listeners[..] else { panic!("{stats:?}") };
+    assert_eq!((quick.timed, slow.timed, never.timed), (10, 10, 0));
     assert!(slow.p50.unwrap() >= Duration::from_micros(48), "{slow:?}");
     assert!(slow.p99 >= slow.p50 && quick.p50 < slow.p50, "{stats:?}");
     assert_eq!((never.p50, never.p99), (None, None));
