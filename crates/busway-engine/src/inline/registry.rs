@@ -1,6 +1,5 @@
 use std::{
     any::TypeId,
-    collections::HashSet,
     fmt,
     sync::{Arc, Weak, atomic::Ordering},
 };
@@ -10,14 +9,11 @@ use busway_core::EventType;
 use super::{
     Shared,
     latency::Times,
-    ledger::{Ledger, middle},
+    ledger::{Ledger, MOST_TYPES, middle},
     listener::Listener,
     plan::{Plan, Plans},
     stats::{InlineStats, ListenerStats},
 };
-
-/// Most event types whose plans and counts are kept singly: names come from publishers, without end.
-pub(super) const MOST_TYPES: usize = 4_096;
 
 /// The listeners in the order of their registration, the plans made of them, and what they counted.
 #[derive(Default)]
@@ -54,7 +50,7 @@ impl Registry {
 
     fn retire_of(&mut self, listener: &Listener) -> Vec<Arc<Plan>> {
         let plans = self.plans.take(|plan| plan.is_heard_by(&listener.hears));
-        plans.iter().for_each(|plan| self.ledger.retire(plan, false));
+        plans.iter().for_each(|plan| self.ledger.retire(plan));
         plans
     }
 
@@ -72,7 +68,7 @@ impl Registry {
             return self.known(known);
         }
         if self.plans.of_types().len() >= MOST_TYPES {
-            self.forget_rare();
+            self.retire_rare();
         }
         self.keep(Plan::of_type(event_type.clone(), &self.listeners))
     }
@@ -88,13 +84,11 @@ impl Registry {
         self.known(plan)
     }
 
-    /// Forgets the types that were emitted least, half of all.
-    fn forget_rare(&mut self) {
+    /// Gives up the plans of the types that were emitted least, half of all.
+    fn retire_rare(&mut self) {
         let limit = middle(self.plans.of_types().map(|plan| plan.tally().get()).collect());
-        let values = self.plans.iter().filter(|plan| plan.is_of_values());
-        let values: HashSet<_> = values.map(|plan| plan.event_type().clone()).collect();
         let rare = self.plans.take(|plan| !plan.is_of_values() && plan.tally().get() <= limit);
-        rare.iter().for_each(|plan| self.ledger.retire(plan, !values.contains(plan.event_type())));
+        rare.iter().for_each(|plan| self.ledger.retire(plan));
     }
 
     /// True once looking up under the lock has cost about what publishing does.
@@ -105,13 +99,13 @@ impl Registry {
     /// The plans for those who emit.
     pub(super) fn publish(&mut self) -> Arc<Plans> {
         self.asked = 0;
-        self.ledger.settle(MOST_TYPES);
+        self.ledger.settle(&self.plans);
         Arc::new(self.plans.clone())
     }
 
     pub(super) fn stats(&mut self) -> InlineStats {
-        self.ledger.settle(MOST_TYPES);
-        let counts = self.ledger.counts(self.plans.iter());
+        self.ledger.settle(&self.plans);
+        let counts = self.ledger.counts(&self.plans);
         let mut listeners: Vec<(ListenerStats, Times)> = Vec::new();
         for listener in &self.listeners {
             let at = listeners.iter().position(|(stats, _)| stats.name == listener.name).unwrap_or_else(|| {
