@@ -3,15 +3,6 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A page of a list, its items as they came.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Page {
-    /// The items.
-    pub(crate) items: Vec<Box<RawValue>>,
-    /// The cursor of the next page.
-    pub(crate) next: Option<String>,
-}
-
 /// A stored event.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,16 +6,13 @@ use serde_json::value::RawValue;
 use crate::{
     event_id::told_apart,
     failure::Failure,
-    http::{Client, query},
+    http::Client,
     output::{Output, compact},
     report,
     table::{table, words},
     text::{local_time, printable, shortened},
-    wire::{Event, Page},
+    wire::Event,
 };
-
-/// Most items of one page of the API.
-const PAGE: usize = 1_000;
 
 /// List stored events, or tell what became of one.
 #[derive(Debug, Args)]
@@ -80,32 +77,17 @@ impl Events {
     }
 
     async fn read(&self, client: &Client) -> Result<Vec<Box<RawValue>>, Failure> {
-        let (mut items, mut cursor) = (Vec::new(), None::<String>);
-        while items.len() < self.limit {
-            let limit = (self.limit - items.len()).min(PAGE).to_string();
-            let types = self.types.iter().map(|pattern| ("type", Some(pattern.as_str())));
-            let path = format!(
-                "/api/events{}",
-                query(types.chain([
-                    ("tenant", self.tenant.as_deref()),
-                    ("key", self.key.as_deref()),
-                    ("correlationId", self.correlation.as_deref()),
-                    ("find", self.find.as_deref()),
-                    ("after", self.after.as_deref()),
-                    ("before", self.before.as_deref()),
-                    ("order", (!self.oldest_first).then_some("desc")),
-                    ("limit", Some(limit.as_str())),
-                    ("cursor", cursor.as_deref()),
-                ]))
-            );
-            let page: Page = client.get(&path).await?;
-            items.extend(page.items);
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok(items)
+        let mut pairs: Vec<_> = self.types.iter().map(|pattern| ("type", Some(pattern.as_str()))).collect();
+        pairs.extend([
+            ("tenant", self.tenant.as_deref()),
+            ("key", self.key.as_deref()),
+            ("correlationId", self.correlation.as_deref()),
+            ("find", self.find.as_deref()),
+            ("after", self.after.as_deref()),
+            ("before", self.before.as_deref()),
+            ("order", (!self.oldest_first).then_some("desc")),
+        ]);
+        Ok(client.list("/api/events", &pairs, self.limit).await?.items)
     }
 }
 

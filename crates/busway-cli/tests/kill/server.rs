@@ -16,8 +16,7 @@ impl Server {
     pub(crate) fn start(folder: &Path, address: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_busway"));
         command.args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"]).arg(folder.join("data"));
-        let mut child =
-            command.current_dir(folder).env_remove("EVENT_BUS_TYPE").stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.current_dir(folder).env_clear().stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut said = String::new();
         let address = loop {

@@ -3,15 +3,12 @@ use serde_json::value::RawValue;
 
 use crate::{
     failure::Failure,
-    http::{Client, query},
+    http::{self, Client},
     output::Output,
     table::{figures, table, words},
     text::{local_time, printable, shortened},
-    wire::{DeadLetter, Page},
+    wire::DeadLetter,
 };
-
-/// Most items of one page of the API.
-const PAGE: usize = 1_000;
 
 /// What `list` takes.
 #[derive(Debug, Args)]
@@ -32,7 +29,12 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(&self, client: &Client, output: Output) -> Result<(), Failure> {
-        let (items, more) = self.read(client).await?;
+        let pairs = [
+            ("subscription", self.subscription.as_deref()),
+            ("tenant", self.tenant.as_deref()),
+            ("type", self.event_type.as_deref()),
+        ];
+        let http::List { items, more } = client.list("/api/dead-letters", &pairs, self.limit).await?;
         if output.json {
             return items.iter().try_for_each(|item| output.raw(item));
         }
@@ -46,27 +48,6 @@ impl List {
             eprintln!("there are more: --limit");
         }
         Ok(())
-    }
-
-    async fn read(&self, client: &Client) -> Result<(Vec<Box<RawValue>>, bool), Failure> {
-        let (mut items, mut cursor) = (Vec::new(), None::<String>);
-        while items.len() < self.limit {
-            let limit = (self.limit - items.len()).min(PAGE).to_string();
-            let query = query([
-                ("subscription", self.subscription.as_deref()),
-                ("tenant", self.tenant.as_deref()),
-                ("type", self.event_type.as_deref()),
-                ("limit", Some(limit.as_str())),
-                ("cursor", cursor.as_deref()),
-            ]);
-            let page: Page = client.get(&format!("/api/dead-letters{query}")).await?;
-            items.extend(page.items);
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok((items, cursor.is_some()))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     http::Client,
     output::{Output, compact},
-    text::{local_time, printable},
+    text::{counted, local_time, printable},
     wire::DeadLetter,
 };
 
@@ -28,10 +28,10 @@ impl Show {
         let subscription = letter.subscription.as_deref().unwrap_or("-");
         output.line(format!("dead letter {} of {subscription}", letter.id))?;
         output.line(format!(
-            "  died       {}, {} after {} attempts",
+            "  died       {}, {} after {}",
             local_time(&letter.died_at),
             letter.cause,
-            letter.attempts
+            counted(letter.attempts.into(), "attempt", "attempts")
         ))?;
         output.line(format!("  failed     {} for the first time", local_time(&letter.first_failed_at)))?;
         output.line(format!("  error      {}", printable(&letter.error)))?;

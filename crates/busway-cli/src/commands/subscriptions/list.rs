@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use crate::{
     failure::Failure,
-    http::{Client, query},
+    http::Client,
     output::Output,
     span::Span,
     table::{figures, table, words},
     text::{count, shortened},
-    wire::{Page, Subscription},
+    wire::Subscription,
 };
 
 /// How often a watched table is drawn.
@@ -111,16 +111,7 @@ pub(super) async fn read(client: &Client, tenant: Option<&str>) -> Result<Vec<Su
 }
 
 async fn read_raw(client: &Client, tenant: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
-    let (mut items, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let query = query([("tenant", tenant), ("limit", Some("1000")), ("cursor", cursor.as_deref())]);
-        let page: Page = client.get(&format!("/api/subscriptions{query}")).await?;
-        items.extend(page.items);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(items);
-        }
-    }
+    Ok(client.list("/api/subscriptions", &[("tenant", tenant)], usize::MAX).await?.items)
 }
 
 fn parsed(items: &[Box<RawValue>]) -> Vec<Subscription> {
