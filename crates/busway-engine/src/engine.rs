@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) appender: Arc<Appender>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) registry: ArcSwap<Registry>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) pulls: PullLanes,
     /// Requests not yet carried out, as last seen.
     pub(crate) asked: ArcSwap<Vec<Request>>,
@@ -94,6 +95,7 @@ impl Engine {
             appender: Arc::new(appender),
             inline: Inline::new(),
             registry: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
             pulls: PullLanes::default(),
             asked: ArcSwap::default(),
             works: Mutex::default(),

@@ -170,6 +170,8 @@ fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
 impl Inner {
     /// Reads subscriptions and requests again and tells those who work on them.
     pub(crate) async fn reload(&self) -> Result<()> {
+        // One at a time: what was read earlier must not overwrite what was read later.
+        let _turn = self.reloading.lock().await;
         let records = self.stores.checkpoints.subscriptions().await?;
         let requests = self.stores.checkpoints.requests().await?;
         let registry = Registry::of(records);

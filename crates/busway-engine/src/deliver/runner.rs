@@ -8,7 +8,7 @@ use std::{
 };
 
 use busway_core::{
-    Body, CommitOutcome, DeadCause, Entry, Event, EventType, Filter, Order, Patterns, ReadRequest, Request, Result,
+    Body, CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Filter, Order, Patterns, ReadRequest, Request, Result,
     Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
 };
 use futures::{
@@ -147,7 +147,7 @@ impl Runner {
         let stores = &self.place.stores;
         let Some(stored) = stores.checkpoints.lane(record.id, self.place.lane).await? else { return Ok(None) };
         let heads = stores.log.heads().await?;
-        let end = heads.seqs[usize::from(self.place.lane.0)];
+        let end = heads.seqs[usize::from(self.place.lane.0)].min(self.work.last(self.place.lane));
         let now = self.place.seam.steady();
         let lane = Lane::take(&stored, self.member, end, self.limits, policy(&record), now);
         let tenants = stored.turns.iter().map(|turn| (turn.turn, turn.tenant.clone())).collect();
@@ -274,18 +274,22 @@ impl Shift {
                 let event = entry.event().cloned();
                 self.run(run, &entry, event);
             }
-            None => {
-                let place = self.runner.place.clone();
-                let slot = self.slot.take();
-                self.under_way.push(
-                    async move {
-                        let fetched = fetch(&place, &run).await;
-                        Happened::Begun(Box::new(run), fetched, slot)
-                    }
-                    .boxed(),
-                );
-            }
+            None => self.fetch(run, Duration::ZERO),
         }
+    }
+
+    /// Reads the event of a run, after a while.
+    fn fetch(&mut self, run: Run<Arc<Entry>>, after: Duration) {
+        let place = self.runner.place.clone();
+        let slot = self.slot.take();
+        self.under_way.push(
+            async move {
+                place.seam.clock().sleep(after).await;
+                let fetched = fetch(&place, &run).await;
+                Happened::Begun(Box::new(run), fetched, slot)
+            }
+            .boxed(),
+        );
     }
 
     fn run(&mut self, run: Run<Arc<Entry>>, entry: &Arc<Entry>, event: Option<Arc<Event>>) {
@@ -583,9 +587,14 @@ impl Shift {
                 self.slot = self.slot.take().or(slot);
                 match fetched {
                     Ok((entry, event)) => self.run(*run, &entry, event),
+                    Err(error) if error.kind() == ErrorKind::PositionLost => {
+                        let end = End::Dead { cause: DeadCause::Undecodable, error: error.to_string().into() };
+                        self.lane.outcome(&run, end, now);
+                    }
+                    // The handler has not run, so nothing is charged to the event.
                     Err(error) => {
-                        let outcome = Outcome::Retry { delay: None, error: error.to_string() };
-                        self.ended(&run, outcome);
+                        tracing::warn!(%error, subscription = %self.record.name, "an event cannot be read, trying again");
+                        self.fetch(*run, Duration::from_millis(100));
                     }
                 }
             }
@@ -597,11 +606,6 @@ impl Shift {
     }
 
     fn show(&self) {
-        if std::env::var_os("BUSWAY_SIM_LANES").is_some() {
-            let mut text = format!("{:?}", self.lane);
-            text.retain(|c| c != ' ');
-            println!("LANE {} {} at_end {:?} {text}", self.record.id, self.runner.place.lane, self.at_end);
-        }
         let shown = &self.runner.shown;
         shown.running.store(self.lane.running() as u64, Ordering::Relaxed);
         shown.cursor.store(self.lane.cursor(), Ordering::Relaxed);

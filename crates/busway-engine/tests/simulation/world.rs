@@ -335,6 +335,20 @@ impl World {
         }
         let stuck = self.heal().await;
         let letters = self.letters().await;
+        if std::env::var_os("BUSWAY_SIM_SEED").is_some() {
+            let query = DeadLetterQuery { limit: 10_000, ..DeadLetterQuery::default() };
+            for letter in self.stores.checkpoints.dead_letters(&query).await.unwrap().items {
+                println!(
+                    "dead letter of {}: {} seq {} attempts {} {:?} {}",
+                    letter.name,
+                    letter.entry.event().unwrap().payload.as_str(),
+                    letter.entry.seq,
+                    letter.attempts,
+                    letter.cause,
+                    letter.error
+                );
+            }
+        }
         let lanes = usize::from(self.stores.log.lanes());
         let bounds: Vec<Bounds> = self
             .definitions
