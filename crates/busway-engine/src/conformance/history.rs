@@ -72,6 +72,11 @@ pub enum Record {
         /// Which process.
         process: usize,
     },
+    /// A process began to leave: what does not end in time is handed back, uncharged.
+    Left {
+        /// Which process.
+        process: usize,
+    },
     /// Someone asked that a dead letter be run again.
     RetryAsked {
         /// Of which subscription.

@@ -124,7 +124,8 @@ pub fn judge(
             order(bounds, &runs, places, &acks, &retried, &letters, &discarded, &mut violations);
             overlap(bounds, &runs, &losses, &mut violations);
         }
-        count(bounds, &runs, losses.len(), &retried, &mut violations);
+        let left = records.iter().filter(|(_, record)| matches!(record, Record::Left { .. })).count();
+        count(bounds, &runs, losses.len() + left, &retried, &mut violations);
         // Who is alone when its process is lost by chance is charged; so is, before a killer is alone, who is
         // alone in a lane beside it.
         let chance = losses.iter().filter(|(_, _, by, _)| by.is_none()).count();
@@ -217,9 +218,9 @@ fn order(
     for events in keys.values() {
         let mut earlier: Vec<u64> = Vec::new();
         for event in events.values() {
-            if let Some(first) = acks.get(event).and_then(|acks| acks.first()) {
+            if let Some(first) = acks.get(event).and_then(|acks| acks.iter().min()) {
                 for before in &earlier {
-                    let acked = acks.get(before).and_then(|acks| acks.first());
+                    let acked = acks.get(before).and_then(|acks| acks.iter().min());
                     let settled = acked.is_some_and(|acked| acked < first);
                     // It may have been dead by then: it has failed before, and is or was a dead letter.
                     let lettered = letters.contains_key(before) || retried.contains_key(before) || discarded.contains_key(before);
@@ -256,16 +257,15 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
     }
 }
 
+/// An event runs no more often than it has attempts, but for lost processes and those that handed it back. How
+/// often one runs that an operator had run again is not counted: a request whose answer is lost may be made twice.
 fn count(bounds: &Bounds, runs: &[Run], losses: usize, retried: &BTreeMap<u64, Vec<u64>>, violations: &mut Vec<Violation>) {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for run in runs {
+    for run in runs.iter().filter(|run| !retried.contains_key(&run.event)) {
         *counts.entry(run.event).or_default() += 1;
     }
-    for (event, runs) in counts {
-        let requests = 1 + retried.get(&event).map_or(0, Vec::len);
-        let most = (bounds.attempts as usize + losses) * requests;
-        if runs > most {
-            violations.push(Violation::TooManyRuns(bounds.subscription.clone(), event, runs, most));
-        }
+    let most = bounds.attempts as usize + losses;
+    for (event, runs) in counts.into_iter().filter(|(_, runs)| *runs > most) {
+        violations.push(Violation::TooManyRuns(bounds.subscription.clone(), event, runs, most));
     }
 }

@@ -249,6 +249,7 @@ impl World {
         };
         // A shutdown that runs out of its grace cancels handlers; they end before the lane is handed on.
         if let Some(engine) = engine {
+            self.history.note(self.clock.elapsed(), Record::Left { process });
             tokio::spawn(async move {
                 let _ = engine.shutdown().await;
             });

@@ -6,6 +6,8 @@ use std::{
 
 use busway_core::{Clock, Event as RawEvent, ManualClock, Patterns, Seam, SeededRandom, SubscriptionName, Timestamp};
 use busway_engine::{Config, DeliveryState, DeliveryView};
+use futures::FutureExt;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Faults, Report, Unhandled};
 use crate::{Bus, Event, EventType};
@@ -18,9 +20,13 @@ const LEASE: Duration = Duration::from_secs(24 * 3_600);
 /// How long a run may take, in real time, before a test is told that it has not ended.
 const LONG_RUN: Duration = Duration::from_secs(10);
 /// How long the clock waits for runs, in real time, before it moves on without them.
-const SHORT_RUN: Duration = Duration::from_millis(200);
-/// Tasks that wake one another until what the clock woke is seen to be busy; several times what there are.
+const SHORT_RUN: Duration = Duration::from_millis(500);
+/// The same where other threads, which may be late themselves, run them.
+const SHORT_RUN_ELSEWHERE: Duration = Duration::from_secs(5);
+/// Turns after which what the clock woke is seen to be busy, however many tasks wake one another.
 const BEGINNINGS: usize = 16;
+/// Turns in which the tasks of one thread do all that needs nobody else.
+const TURNS: usize = 256;
 
 /// A bus in memory with a held clock and seeded randomness: what is due runs, and nothing becomes due by itself.
 ///
@@ -125,7 +131,10 @@ impl TestBus {
     /// none of this time; a run that waits for the clock, or for ever, does not hold it up.
     pub async fn advance(&self, by: Duration) -> Report {
         let end = self.clock.elapsed() + by;
-        let mut patience = SHORT_RUN;
+        let mut patience = match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => SHORT_RUN,
+            _ => SHORT_RUN_ELSEWHERE,
+        };
         loop {
             if !self.settle(patience).await {
                 patience = Duration::ZERO;
@@ -139,10 +148,15 @@ impl TestBus {
         }
     }
 
-    /// Lets what the clock woke begin, and waits until it has ended; false if that takes longer than this.
+    /// Waits until everything that was due has run; false if that takes longer than this.
     async fn settle(&self, patience: Duration) -> bool {
-        for _ in 0..BEGINNINGS {
+        let mut quiet = 0;
+        for _ in 0..TURNS {
             tokio::task::yield_now().await;
+            quiet = if self.bus.idle().now_or_never().is_some() { quiet + 1 } else { 0 };
+            if quiet == BEGINNINGS {
+                return true;
+            }
         }
         match tokio::time::timeout(patience, self.bus.idle()).await {
             Ok(idle) => {

@@ -62,6 +62,24 @@ impl Twist {
     }
 }
 
+impl Twist {
+    /// A store that goes through this; `handle` tells it from other handles of the same store.
+    pub fn over(&self, sound: Stores, handle: usize) -> Stores {
+        match self {
+            Self::Log(twist) => {
+                let mut capabilities = sound.log.capabilities().clone();
+                twist.capabilities(&mut capabilities);
+                let log = TwistedLog { inner: sound.log, twist: twist.clone(), handle, capabilities };
+                Stores { log: Arc::new(log), ..sound }
+            }
+            Self::Checkpoints(twist) => {
+                let checkpoints = TwistedCheckpoints { inner: sound.checkpoints, twist: twist.clone(), handle };
+                Stores { checkpoints: Arc::new(checkpoints), ..sound }
+            }
+        }
+    }
+}
+
 impl Double {
     /// Does nothing wrong: every check that a backend passes by itself, it must pass behind this.
     pub const SOUND: Self = Self { fault: "nothing", noticed_by: &[], twist: || Twist::log(Faultless) };
@@ -94,18 +112,7 @@ impl Backend for Broken {
     async fn open(&self) -> Result<Stores> {
         let sound = self.sound.open().await?;
         let handle = self.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(match &self.twist {
-            Twist::Log(twist) => {
-                let mut capabilities = sound.log.capabilities().clone();
-                twist.capabilities(&mut capabilities);
-                let log = TwistedLog { inner: sound.log, twist: twist.clone(), handle, capabilities };
-                Stores { log: Arc::new(log), ..sound }
-            }
-            Twist::Checkpoints(twist) => {
-                let checkpoints = TwistedCheckpoints { inner: sound.checkpoints, twist: twist.clone(), handle };
-                Stores { checkpoints: Arc::new(checkpoints), ..sound }
-            }
-        })
+        Ok(self.twist.over(sound, handle))
     }
 
     fn clock(&self) -> Option<Arc<ManualClock>> {
