@@ -52,9 +52,7 @@ impl Cause {
     /// Listener, type, key and payload, so that no two contents have the same bytes.
     fn content(&self, event: &RawNewEvent) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for text in
-            [&*self.listener, event.event_type.as_str(), event.key.as_ref().map_or("", |key| key.as_str())]
-        {
+        for text in [&*self.listener, event.event_type.as_str(), event.key.as_ref().map_or("", |key| key.as_str())] {
             put_text(&mut bytes, text);
         }
         put_json(&mut bytes, &event.payload);

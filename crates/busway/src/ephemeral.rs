@@ -36,7 +36,8 @@ pub(crate) async fn listen<P: Payload, L: Listener<P>>(
 ) -> Result<Ephemeral, Error> {
     let types: Patterns = pattern.parse()?;
     let tail = open(handle, &types).await?;
-    let hearing = Hearing { handle: handle.inside(), types, name: handle.engine().seam().id().to_string().into(), listener };
+    let hearing =
+        Hearing { handle: handle.inside(), types, name: handle.engine().seam().id().to_string().into(), listener };
     let task = tokio::spawn(hearing.run::<P>(tail)).abort_handle();
     Ok(Ephemeral { task })
 }
