@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use busway_core::{Handed, KeyId, Seq, Timestamp, TurnId};
 
-use super::{Lane, hold::Phase, stream::Stream};
+use super::{Lane, stream::Stream};
 
 /// How the event that runs alone stands; which it is, says `handed` of the checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,8 +19,8 @@ pub(super) enum Alone {
 
 impl<E: Clone> Lane<E> {
     /// True while everything runs alone.
-    pub(crate) fn wary(&self) -> bool {
-        !self.suspects.is_empty() || self.streams().any(Stream::wary)
+    pub(super) fn wary(&self, now: Timestamp) -> bool {
+        self.suspects.first().is_some_and(|(due, _)| *due <= now) || self.streams().any(Stream::wary)
     }
 
     /// True if an alone run could start and only the permit is missing.
@@ -48,13 +50,16 @@ impl<E: Clone> Lane<E> {
     /// careful, due holds.
     fn alone_candidate(&self, now: Timestamp) -> Option<(Seq, KeyId, TurnId)> {
         let free = matches!(self.alone, Alone::None | Alone::Clearing);
-        if !self.is_open() || !self.wary() || self.running > 0 || !free {
+        if !self.is_open() || !self.wary(now) || self.running > 0 || !free {
             return None;
         }
-        let due = self.waiting.iter().take_while(|(due, _)| *due <= now).map(|(_, key)| key);
-        let holds = self.suspects.iter().chain(due).filter_map(|key| self.holds.get(key));
+        let due = |waiting: &BTreeSet<(Timestamp, KeyId)>| {
+            let due = waiting.iter().take_while(|(due, _)| *due <= now);
+            let holds = due.filter_map(|(_, key)| self.holds.get(key));
+            holds.map(|hold| (hold.target(), hold.key, hold.turn)).min()
+        };
         let slots = self.streams().filter_map(Stream::first_careful);
-        let holds = holds.map(|hold| (hold.target(), hold.key, hold.turn));
+        let holds = due(&self.suspects).into_iter().chain(due(&self.waiting));
         holds.chain(slots.map(|item| (item.seq, item.key, item.turn))).min()
     }
 
@@ -80,7 +85,7 @@ impl<E: Clone> Lane<E> {
             return;
         }
         if let Some((_, key, _)) = self.handed() {
-            self.take_back(key, Phase::Suspect);
+            self.take_back(key, true);
         }
         self.stored.handed = None;
         self.alone = Alone::Clearing;

@@ -154,7 +154,7 @@ impl<E: Clone> Lane<E> {
     /// Holds that are due begin their runs, which start once that is stored.
     fn arm(&mut self, now: Timestamp) {
         let most = if self.broken { 1 } else { self.limits.armed };
-        while self.is_open() && self.armed < most && self.alone == Alone::None && !self.wary() {
+        while self.is_open() && self.armed < most && self.alone == Alone::None && !self.wary(now) {
             let Some((_, key)) = self.waiting.first().filter(|(due, _)| *due <= now) else { return };
             self.begin(*key);
         }
@@ -170,18 +170,18 @@ impl<E: Clone> Lane<E> {
     /// Runs that were begun and have not started are taken back.
     fn take_back_runs(&mut self) {
         for key in self.ready.take_holds() {
-            self.take_back(key, Phase::Waiting);
+            self.take_back(key, false);
         }
         self.take_back_alone();
     }
 
-    pub(super) fn take_back(&mut self, key: KeyId, phase: Phase) {
+    pub(super) fn take_back(&mut self, key: KeyId, suspect: bool) {
         let is_ready = |hold: &Hold| hold.phase == Phase::Ready;
         if !self.holds.get(&key).is_some_and(is_ready) {
             return;
         }
         if let Some(mut hold) = self.take_hold(key) {
-            hold.take_back(phase);
+            hold.take_back(suspect);
             self.put_hold(hold);
         }
     }

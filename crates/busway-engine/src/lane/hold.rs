@@ -8,10 +8,8 @@ const MAX_FAILURES: usize = 10;
 /// What a hold waits for, as its holder sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// For its time, or for room among the armed.
+    /// For its time, for room among the armed, or for its turn alone.
     Waiting,
-    /// For its turn alone.
-    Suspect,
     /// For the commit that stores its run.
     Arming,
     /// For a free slot.
@@ -38,6 +36,8 @@ pub(super) struct Hold {
     pub(super) head: Option<Seq>,
     pub(super) again: Option<Seq>,
     pub(super) phase: Phase,
+    /// Its next run is alone.
+    pub(super) suspect: bool,
     pub(super) attempt: u32,
     pub(super) due: Timestamp,
     /// Leased: the number that a settlement must bear.
@@ -65,6 +65,7 @@ impl Hold {
             head: Some(seq),
             again: None,
             phase,
+            suspect: false,
             attempt: 1,
             due: Timestamp::default(),
             fence: 0,
@@ -92,12 +93,12 @@ impl Hold {
             head: record.head,
             again: record.again,
             phase: match record.state {
-                HoldState::Waiting => Phase::Waiting,
+                HoldState::Waiting | HoldState::Suspect => Phase::Waiting,
                 HoldState::Leased => Phase::Leased,
-                HoldState::Suspect => Phase::Suspect,
                 HoldState::Running => Phase::Running,
                 HoldState::Blocked => Phase::Blocked,
             },
+            suspect: record.state == HoldState::Suspect,
             attempt: record.attempt,
             due: record.due,
             fence: record.fence,
@@ -119,8 +120,8 @@ impl Hold {
             head: self.head,
             again: self.again,
             state: match self.phase {
+                Phase::Waiting if self.suspect => HoldState::Suspect,
                 Phase::Waiting | Phase::Dying(_) | Phase::Spent => HoldState::Waiting,
-                Phase::Suspect => HoldState::Suspect,
                 Phase::Arming | Phase::Ready | Phase::Running => HoldState::Running,
                 Phase::Leased => HoldState::Leased,
                 Phase::Blocked => HoldState::Blocked,
@@ -160,13 +161,15 @@ impl Hold {
             self.head = self.backlog.pop_front();
         }
         self.attempt += 1;
+        self.due = Timestamp::default();
         self.phase = Phase::Arming;
     }
 
     /// The run that was begun is none.
-    pub(super) fn take_back(&mut self, phase: Phase) {
+    pub(super) fn take_back(&mut self, suspect: bool) {
         self.attempt = self.attempt.saturating_sub(1);
-        self.phase = phase;
+        self.phase = Phase::Waiting;
+        self.suspect = suspect;
     }
 
     /// The event that ran is settled.
@@ -176,6 +179,7 @@ impl Hold {
             self.letter = false;
         }
         self.attempt = 0;
+        self.suspect = false;
         self.failures.clear();
         self.due = Timestamp::default();
         self.rest();

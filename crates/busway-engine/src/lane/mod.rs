@@ -137,7 +137,8 @@ pub(crate) struct Lane<E> {
     holds: KeyMap<Hold>,
     /// Holds that wait, by when they are due.
     waiting: BTreeSet<(Timestamp, KeyId)>,
-    suspects: BTreeSet<KeyId>,
+    /// Those whose next run is alone.
+    suspects: BTreeSet<(Timestamp, KeyId)>,
     /// Holds with nothing left, until the position is past what they settled.
     spent: BTreeSet<(Seq, KeyId)>,
     /// Holds with seqs that are not yet stored.
@@ -216,6 +217,11 @@ impl<E: Clone> Lane<E> {
     /// The stream that a tenant's events are in.
     fn stream_of(&mut self, turn: TurnId) -> &mut Stream<E> {
         self.turns.get_mut(&turn).unwrap_or(&mut self.main)
+    }
+
+    /// Holds that wait, suspects or others, by when they are due.
+    fn waiting(&mut self, suspect: bool) -> &mut BTreeSet<(Timestamp, KeyId)> {
+        if suspect { &mut self.suspects } else { &mut self.waiting }
     }
 
     /// True once the lane is another's, or nobody's.

@@ -81,28 +81,33 @@ impl<E: Clone> Lane<E> {
 
     /// One entry that was read: queued, or left to its hold or its tenant's stream.
     fn offer(&mut self, of: Option<TurnId>, item: Item, body: E) {
-        let held = if of.is_none() && self.turns.contains_key(&item.turn) { true } else { self.leave_to_hold(item) };
-        let state = if held { SlotState::Held } else { SlotState::Queued };
+        let of_turn = of.is_none() && self.turns.contains_key(&item.turn);
+        let held = of_turn || self.holds.contains(&item.key);
         if let Some(stream) = self.stream_mut(of) {
-            stream.push(item, body, state);
+            stream.push(item, body, if held { SlotState::Held } else { SlotState::Queued });
         }
         if !held {
             self.link(item);
+        } else if !of_turn {
+            self.leave_to_hold(item);
         }
     }
 
-    /// A hold takes what is read of its key; false if the key has none.
-    fn leave_to_hold(&mut self, item: Item) -> bool {
-        let Some(hold) = self.holds.get_mut(&item.key) else { return false };
-        if hold.observe(item.seq) {
-            self.growing.insert(item.key);
-            if hold.phase == Phase::Spent {
-                self.spent.remove(&(hold.done, item.key));
-                hold.phase = Phase::Waiting;
-                self.waiting.insert((hold.due, item.key));
-            }
+    /// A hold takes what is read of its key.
+    fn leave_to_hold(&mut self, item: Item) {
+        let suspect = self.stream_of(item.turn).runs_alone(item.seq);
+        let Some(hold) = self.holds.get_mut(&item.key) else { return };
+        if !hold.observe(item.seq) {
+            return;
         }
-        true
+        self.growing.insert(item.key);
+        if hold.phase == Phase::Spent {
+            self.spent.remove(&(hold.done, item.key));
+            hold.phase = Phase::Waiting;
+            hold.suspect = suspect;
+            let due = hold.due;
+            self.waiting(suspect).insert((due, item.key));
+        }
     }
 
     /// Puts a queued event behind the earlier ones of its key; the first is ready.
@@ -123,9 +128,11 @@ impl<E: Clone> Lane<E> {
     }
 
     pub(super) fn make_ready(&mut self, turn: TurnId, seq: Seq) {
-        let Some(slot) = self.stream_of(turn).find_mut(seq) else { return };
+        let stream = self.stream_of(turn);
+        let alone = stream.runs_alone(seq);
+        let Some(slot) = stream.find_mut(seq) else { return };
         slot.state = SlotState::Ready;
-        if !slot.careful {
+        if !alone {
             self.ready.push_slot(turn, seq);
         }
     }

@@ -51,9 +51,9 @@ impl<E: Clone> Lane<E> {
         let Some(hold) = self.holds.get(&key) else { return self.retry_without_hold(seq, key, turn) };
         let blocked = hold.phase == Phase::Blocked && hold.head == Some(seq);
         if !blocked && (seq > hold.done || hold.again == Some(seq)) {
-            return true;
+            return !matches!(hold.phase, Phase::Dying(_));
         }
-        let rests = matches!(hold.phase, Phase::Waiting | Phase::Spent) && hold.attempt == 0;
+        let rests = matches!(hold.phase, Phase::Waiting | Phase::Spent) && hold.attempt == 0 && !hold.suspect;
         let free = rests && hold.again.is_none() && !hold.letter;
         if !blocked && !free {
             return false;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use busway_core::{KeyId, Seq, Timestamp, TurnId};
 
 use super::{Alone, Lane, Run, hold::Phase, ready::Next, stream::SlotState};
@@ -13,10 +15,10 @@ impl<E: Clone> Lane<E> {
             self.alone = Alone::Running;
             return Some(self.start(seq, key, turn, true));
         }
-        if self.alone != Alone::None || self.wary() || self.broken && self.running > 0 {
+        if self.alone != Alone::None || self.wary(now) || self.broken && self.running > 0 {
             return None;
         }
-        let probe_holds = self.broken && (self.armed > 0 || !self.waiting.is_empty());
+        let probe_holds = self.broken && (self.armed > 0 || !self.waiting.is_empty() || !self.suspects.is_empty());
         loop {
             match self.ready.pop(probe_holds)? {
                 Next::Hold(key) => {
@@ -70,10 +72,12 @@ impl<E: Clone> Lane<E> {
     /// overdue waits for something else.
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let after = |millis: i64, since: Timestamp| Timestamp::from_millis(since.as_millis() + millis);
-        let due = self.waiting.range((now, KeyId(u128::MAX))..).next().filter(|_| self.is_open()).map(|(due, _)| *due);
+        let next = |waiting: &BTreeSet<(Timestamp, KeyId)>| waiting.range((now, KeyId(u128::MAX))..).next().copied();
+        let due = next(&self.waiting).filter(|_| self.is_open()).map(|(due, _)| due);
+        let suspect = next(&self.suspects).filter(|_| self.is_open()).map(|(due, _)| due);
         let slow = self.started.front().map(|(since, ..)| after(self.limits.slow_ms, *since));
         let lazy = self.is_behind().then(|| after(self.limits.lazy_ms, self.last_commit));
         let crowd = self.crowded.map(|(_, since)| after(self.limits.crowd_ms, since));
-        [due, slow, lazy, crowd].into_iter().flatten().filter(|at| *at > now).min()
+        [due, suspect, slow, lazy, crowd].into_iter().flatten().filter(|at| *at > now).min()
     }
 }

@@ -78,14 +78,12 @@ impl<E: Clone> Lane<E> {
     }
 
     /// Takes up a hold that is new, or whose phase has changed.
-    pub(super) fn put_hold(&mut self, hold: Hold) {
+    pub(super) fn put_hold(&mut self, mut hold: Hold) {
         let key = hold.key;
         match hold.phase {
             Phase::Waiting => {
-                self.waiting.insert((hold.due, key));
-            }
-            Phase::Suspect => {
-                self.suspects.insert(key);
+                hold.suspect |= self.stream_of(hold.turn).runs_alone(hold.target());
+                self.waiting(hold.suspect).insert((hold.due, key));
             }
             Phase::Spent => {
                 self.spent.insert((hold.done, key));
@@ -105,10 +103,7 @@ impl<E: Clone> Lane<E> {
         let hold = self.holds.remove(&key)?;
         match hold.phase {
             Phase::Waiting => {
-                self.waiting.remove(&(hold.due, key));
-            }
-            Phase::Suspect => {
-                self.suspects.remove(&key);
+                self.waiting(hold.suspect).remove(&(hold.due, key));
             }
             Phase::Spent => {
                 self.spent.remove(&(hold.done, key));
@@ -126,7 +121,7 @@ impl<E: Clone> Lane<E> {
                 self.bury(run.seq);
                 hold.finish();
             }
-            End::Cancelled => hold.take_back(if run.alone { Phase::Suspect } else { Phase::Waiting }),
+            End::Cancelled => hold.take_back(run.alone),
             End::Retry { .. } | End::Dead { .. } => self.fail(&mut hold, end, now),
         }
         self.put_hold(hold);
@@ -145,6 +140,7 @@ impl<E: Clone> Lane<E> {
         };
         hold.fail(now, error);
         hold.phase = phase;
+        hold.suspect = false;
     }
 
     /// An event was acknowledged: its dead letter goes, if it has one.
@@ -156,8 +152,9 @@ impl<E: Clone> Lane<E> {
 
     /// A run in the window that is slow, or in the way, becomes a hold whose handler runs.
     pub(super) fn hold_running(&mut self, turn: TurnId, seq: Seq) {
-        let Some(slot) = self.stream_of(turn).find(seq) else { return };
-        if slot.state != SlotState::Running || slot.careful {
+        let stream = self.stream_of(turn);
+        let Some(slot) = stream.find(seq).filter(|slot| slot.state == SlotState::Running) else { return };
+        if stream.runs_alone(seq) {
             return;
         }
         let key = slot.item.key;

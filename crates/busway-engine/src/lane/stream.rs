@@ -26,8 +26,6 @@ pub(super) struct Slot<E> {
     pub(super) item: Item,
     pub(super) body: E,
     pub(super) state: SlotState,
-    /// It runs alone.
-    pub(super) careful: bool,
     /// The next of its key.
     pub(super) next: Option<Seq>,
 }
@@ -57,14 +55,16 @@ pub(super) struct Stream<E> {
     pub(super) bytes: usize,
     /// Ascending.
     slots: VecDeque<Slot<E>>,
-    /// Slots that run alone and have not been settled.
-    careful: usize,
     /// The end of a lost holder's window, [`BEYOND`] until it is known; 0 if there is none.
     probation: Seq,
     /// Events of that window that are still to be read.
     lost_left: usize,
     /// They run alone.
     lost_alone: bool,
+    /// Events after this one and up to that one run alone, in the window and in holds.
+    alone: (Seq, Seq),
+    /// Slots of these that are not settled.
+    careful: usize,
     /// The log's end when the lane was taken: a lost holder cannot have handed out more.
     taken_end: Seq,
     /// Of a held tenant: the position and probation that the store has.
@@ -79,10 +79,11 @@ impl<E> Stream<E> {
             reading: None,
             bytes: 0,
             slots: VecDeque::new(),
-            careful: 0,
             probation: 0,
             lost_left: 0,
             lost_alone: false,
+            alone: (0, 0),
+            careful: 0,
             taken_end: 0,
             stored: None,
         }
@@ -95,6 +96,7 @@ impl<E> Stream<E> {
         let open = probation > position;
         if end > position && (lost || open) {
             stream.lost_alone = probation == ALONE || lost && open;
+            stream.alone = (position, position);
             stream.probation = probation;
             if lost || probation >= ALONE {
                 stream.probation = BEYOND;
@@ -106,7 +108,10 @@ impl<E> Stream<E> {
     }
 
     pub(super) fn push(&mut self, item: Item, body: E, state: SlotState) {
-        let careful = self.lost_alone && self.lost_left > 0;
+        if self.lost_alone && self.lost_left > 0 {
+            self.alone.1 = item.seq;
+            self.careful += usize::from(state == SlotState::Queued);
+        }
         if self.lost_left > 0 {
             self.lost_left -= 1;
             if self.lost_left == 0 {
@@ -115,9 +120,7 @@ impl<E> Stream<E> {
         }
         self.bytes += item.size as usize;
         self.cursor = item.seq;
-        let slot = Slot { item, body, state, careful, next: None };
-        self.careful += usize::from(careful && !slot.passable());
-        self.slots.push_back(slot);
+        self.slots.push_back(Slot { item, body, state, next: None });
     }
 
     /// The read that was under way looked this far.
@@ -130,7 +133,12 @@ impl<E> Stream<E> {
         }
     }
 
-    /// True while there are events that run alone.
+    /// True if this event runs alone.
+    pub(super) fn runs_alone(&self, seq: Seq) -> bool {
+        self.alone.0 < seq && seq <= self.alone.1
+    }
+
+    /// True while there are events in the window, or still to be read, that run alone.
     pub(super) fn wary(&self) -> bool {
         self.careful > 0 || self.lost_alone && self.lost_left > 0
     }
@@ -175,8 +183,9 @@ impl<E> Stream<E> {
 
     /// Settles or leaves to a hold; tells the next of its key.
     pub(super) fn settle(&mut self, seq: Seq, state: SlotState) -> Option<Seq> {
+        let alone = self.runs_alone(seq);
         let slot = self.find_mut(seq)?;
-        let was_careful = slot.careful && !slot.passable();
+        let was_careful = alone && !slot.passable();
         slot.state = state;
         let next = slot.next.take();
         self.careful -= usize::from(was_careful);
@@ -205,7 +214,8 @@ impl<E> Stream<E> {
         if self.careful == 0 {
             return None;
         }
-        self.slots.iter().find(|slot| slot.careful && slot.state == SlotState::Ready).map(|slot| slot.item)
+        let mut ready = self.slots.iter().filter(|slot| slot.state == SlotState::Ready);
+        ready.find(|slot| self.runs_alone(slot.item.seq)).map(|slot| slot.item)
     }
 
     /// The first event, if it runs.
@@ -234,6 +244,7 @@ impl<E> Stream<E> {
             cursor: self.cursor,
             probation: self.probation,
             lost_left: self.lost_left,
+            alone: self.alone,
             taken_end: self.taken_end,
             ..Self::new(position)
         };

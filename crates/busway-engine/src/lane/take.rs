@@ -88,7 +88,7 @@ impl<E: Clone> Lane<E> {
         let changed = hold.phase == Phase::Running;
         match hold.phase {
             Phase::Running if handed == Some(hold.target()) => self.lose(&mut hold, now),
-            Phase::Running => hold.take_back(Phase::Suspect),
+            Phase::Running => hold.take_back(true),
             Phase::Waiting | Phase::Leased => hold.rest(),
             _ => {}
         }
@@ -110,7 +110,8 @@ impl<E: Clone> Lane<E> {
     fn lose(&mut self, hold: &mut Hold, now: Timestamp) {
         hold.fail(now, "the process that ran it was lost".into());
         let last = hold.attempt >= self.policy.attempts;
-        hold.phase = if last { Phase::Dying(DeadCause::Lost) } else { Phase::Suspect };
+        hold.phase = if last { Phase::Dying(DeadCause::Lost) } else { Phase::Waiting };
+        hold.suspect = true;
     }
 
     /// A hold needs its stream to be read up to here; a held tenant's is read no further than the lane's own.

@@ -19,7 +19,7 @@ impl<E: Clone> Lane<E> {
     /// A tenant that has filled a full window for a while is held: it goes on in its own turns, and the lane
     /// reads past it.
     pub(super) fn watch_crowd(&mut self, now: Timestamp) {
-        if self.main.len() < self.share(None) || self.broken || self.wary() {
+        if self.main.len() < self.share(None) || self.broken || self.wary(now) {
             return;
         }
         let Some((turn, count)) = self.main.loudest() else { return };

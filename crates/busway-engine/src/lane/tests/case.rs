@@ -9,11 +9,13 @@ use super::super::{Limits, Policy};
 pub(super) struct Event {
     pub(super) key: KeyId,
     pub(super) turn: TurnId,
+    /// Its handler may acknowledge it.
+    pub(super) acks: bool,
     /// Its handler may fail.
     pub(super) fails: bool,
     /// Its handler may fail for good.
     pub(super) dies: bool,
-    /// Its handler kills its process, each time.
+    /// Its handler may kill its process.
     pub(super) kills: bool,
     /// Whether the first and the second revision want it.
     pub(super) wanted: [bool; 2],
@@ -22,7 +24,7 @@ pub(super) struct Event {
 /// An event that is always acknowledged, of a key (0: of none) of the first tenant.
 pub(super) fn good(key: u128) -> Event {
     let key = KeyId(key);
-    Event { key, turn: TurnId(1), fails: false, dies: false, kills: false, wanted: [true; 2] }
+    Event { key, turn: TurnId(1), acks: true, fails: false, dies: false, kills: false, wanted: [true; 2] }
 }
 
 pub(super) fn flaky(key: u128) -> Event {
@@ -34,7 +36,12 @@ pub(super) fn poison(key: u128) -> Event {
 }
 
 pub(super) fn killer(key: u128) -> Event {
-    Event { kills: true, ..good(key) }
+    Event { acks: false, kills: true, ..good(key) }
+}
+
+/// Fails, kills or is acknowledged, as it likes.
+pub(super) fn moody(key: u128) -> Event {
+    Event { fails: true, kills: true, ..good(key) }
 }
 
 /// Whatever an event may do, but kill.
@@ -124,6 +131,18 @@ impl Case {
             late_commits: false,
             counted: false,
         }
+    }
+
+    pub(super) fn attempts(self, attempts: u32) -> Self {
+        Self { policy: Policy { attempts, ..self.policy }, ..self }
+    }
+
+    pub(super) fn on_dead(self, on_dead: OnDead) -> Self {
+        Self { policy: Policy { on_dead, ..self.policy }, ..self }
+    }
+
+    pub(super) fn window(self, window: usize) -> Self {
+        Self { limits: Limits { window, ..self.limits }, ..self }
     }
 
     pub(super) fn event(&self, seq: u64) -> Event {

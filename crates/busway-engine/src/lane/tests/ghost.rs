@@ -39,7 +39,8 @@ pub(super) struct Past {
     pub(super) paid: u8,
     /// It failed for good.
     pub(super) hopeless: bool,
-    retries: u8,
+    /// How often its attempts began anew: a retry of its dead letter, a seek.
+    chances: u8,
     unseen_kills: u8,
     kills: u8,
 }
@@ -122,7 +123,7 @@ impl World {
             return Err("what is acknowledged runs again without a loss");
         }
         past.runs += u8::from(case.counted);
-        if u32::from(past.runs) > case.policy.attempts * (1 + u32::from(past.retries)) + u32::from(losses + unpaid) {
+        if u32::from(past.runs) > case.policy.attempts * (1 + u32::from(past.chances)) + u32::from(losses + unpaid) {
             return Err("more runs than attempts and losses");
         }
         Ok(())
@@ -148,8 +149,8 @@ impl World {
         let past = self.ghost.of(run.seq);
         past.kills += 1;
         past.unseen_kills += u8::from(!run.alone);
-        let chances = 1 + u32::from(past.retries);
-        if u32::from(past.unseen_kills) > 2 * chances {
+        let chances = 1 + u32::from(past.chances);
+        if u32::from(past.unseen_kills) > 2 * chances + u32::from(past.paid) {
             return Err("a killer runs unseen more than twice");
         }
         if u32::from(past.kills) > (case.policy.attempts + 2) * chances {
@@ -243,9 +244,8 @@ impl World {
         match kind {
             RequestKind::Retry { seq, .. } => {
                 let past = self.ghost.of(seq);
-                past.retries += 1;
+                past.chances += 1;
                 past.paid = 0;
-                past.hopeless = false;
             }
             RequestKind::Discard { .. } => {}
             RequestKind::Seek { to } => {
@@ -254,6 +254,7 @@ impl World {
                     past.settled &= seq <= to;
                     past.acked &= seq <= to;
                     past.acked_by = 0;
+                    past.chances += u8::from(seq > to);
                 }
             }
             RequestKind::Redefine { .. } => self.ghost.adopted_at = Some(self.published),

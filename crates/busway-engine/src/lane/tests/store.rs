@@ -99,15 +99,15 @@ impl Store {
         Ok(true)
     }
 
-    /// True if the event is still to be handled, as far as the store shows.
+    /// True if the event is still to be handled, as far as the store shows. A dead letter settles a hold's head.
     pub(super) fn owes(&self, seq: Seq, key: KeyId, turn: TurnId) -> bool {
         let position = self.turns.get(&turn).map_or(self.checkpoint.position, |(position, _)| *position);
         let unread = seq > position;
-        !self.dead.contains(&seq)
-            && match self.holds.get(&key) {
-                Some(hold) => seq > hold.done && (unread || hold.head == Some(seq) || hold.backlog.contains(&seq)),
-                None => unread,
-            }
+        let Some(hold) = self.holds.get(&key) else { return unread };
+        match hold.head == Some(seq) {
+            true => !self.dead.contains(&seq),
+            false => seq > hold.done && (unread || hold.backlog.contains(&seq)),
+        }
     }
 
     /// The least seq that is still needed: see rule 13.

@@ -79,6 +79,8 @@ pub(super) enum Action {
     Ask(usize),
     Tell(usize),
     Prune,
+    /// Nothing of it can happen before time passes or something comes from outside.
+    Sleep(usize),
 }
 
 /// When everything happens.
@@ -120,6 +122,11 @@ impl Machine for Case {
                 Err(violation) => next.push((action, Err(violation))),
             }
         }
+        for m in 0..world.members.len() {
+            if world.sleeps(m, next.iter().map(|(action, _)| *action)) && !world.may_sleep(self, m) {
+                next.push((Action::Sleep(m), Err("a lane sleeps, and nothing wakes it")));
+            }
+        }
         next
     }
 
@@ -158,7 +165,7 @@ impl World {
             for (i, run) in member.runs.iter().enumerate() {
                 let event = case.event(run.seq);
                 may(Kill(m, i), event.kills);
-                may(Ack(m, i), !event.kills);
+                may(Ack(m, i), event.acks);
                 may(Fail(m, i), event.fails);
                 may(Die(m, i), event.dies);
                 may(Cancel(m, i), over || self.left.cancels > 0);
@@ -169,7 +176,7 @@ impl World {
                 may(Leave(m), member.runs.is_empty());
                 continue;
             }
-            let waits = lane.waiting.iter().any(|(due, _)| *due == later());
+            let waits = lane.waiting.iter().chain(&lane.suspects).any(|(due, _)| *due == later());
             may(Commit(m), member.sent.is_none());
             may(CommitLater(m), member.sent.is_none() && waits);
             may(Store(m), member.sent.is_some());
@@ -293,12 +300,35 @@ impl World {
                 }
                 self.lane(m).pause(false);
             }
+            Action::Sleep(_) => return Ok(false),
             Action::Tell(m) => {
                 let requests = self.store.requests.clone();
                 return Ok(self.changes(m, |lane| lane.requested(requests)));
             }
         }
         Ok(true)
+    }
+
+    fn sleeps(&self, m: usize, mut possible: impl Iterator<Item = Action>) -> bool {
+        let member = &self.members[m];
+        let open = member.lane.as_ref().is_some_and(|lane| !lane.is_lost() && !lane.is_released());
+        open && member.runs.is_empty()
+            && !possible.any(|action| match action {
+                Action::Commit(of) | Action::Store(of) | Action::Run(of) | Action::Tick(of) => of == m,
+                Action::Read(of) | Action::EndRead(of, _) | Action::Resume(of) | Action::Tell(of) => of == m,
+                _ => false,
+            })
+    }
+
+    /// True if time will wake it, or all is done that can be without an operator.
+    fn may_sleep(&self, case: &Case, m: usize) -> bool {
+        let lane = self.members[m].lane.as_ref();
+        let current = lane.is_some_and(|lane| holds(lane, self.store.checkpoint.version.fence));
+        let blocked = self.store.holds.keys().any(|key| self.store.is_blocked(*key));
+        !current
+            || blocked
+            || lane.and_then(|lane| lane.deadline(now())).is_some()
+            || self.ghost.all_settled(case, self)
     }
 
     pub(super) fn lane(&mut self, m: usize) -> &mut Lane<()> {
@@ -330,10 +360,9 @@ impl World {
         if self.asked & (1 << ask) != 0 {
             return false;
         }
-        let turn = TurnId(1);
         let kind = match case.asks[ask] {
             Ask::Retry(seq) | Ask::Discard(seq) if !self.store.dead.contains(&seq) => return false,
-            Ask::Retry(seq) => RequestKind::Retry { seq, key: case.event(seq).key.0, turn: turn.0 },
+            Ask::Retry(seq) => RequestKind::Retry { seq, key: case.event(seq).key.0, turn: case.event(seq).turn.0 },
             Ask::Discard(seq) => RequestKind::Discard { seq, key: case.event(seq).key.0 },
             Ask::Seek(to) => RequestKind::Seek { to },
             Ask::Redefine => {
