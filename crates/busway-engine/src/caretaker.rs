@@ -1,7 +1,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use busway_core::{
-    Control, LaneId, MemberId, OperationState, Result, Seq, SubscriptionId, SubscriptionRecord,
+    Control, LaneId, MemberId, OperationState, ReplayOf, Result, Seq, SubscriptionId, SubscriptionRecord,
 };
 
 use crate::engine::Inner;
@@ -44,9 +44,18 @@ async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
         return Ok(false);
     }
     let mut more = false;
-    for operation in inner.stores.checkpoints.operations().await? {
-        if operation.state == OperationState::Running {
-            more |= inner.step(&operation).await?;
+    let operations = inner.stores.checkpoints.operations().await?;
+    let running = || operations.iter().filter(|operation| operation.state == OperationState::Running);
+    for operation in running() {
+        more |= inner.step(operation).await?;
+    }
+    // A replay whose operation was given up, or is not known any more, goes.
+    let replays: Vec<_> = inner.registry.load().replays().cloned().collect();
+    for replay in replays {
+        let known = |of: &ReplayOf| running().any(|operation| operation.id == of.operation);
+        if !replay.replay.as_ref().is_some_and(known) {
+            inner.stores.checkpoints.remove_subscription(replay.id, true).await?;
+            inner.poke.notify_one();
         }
     }
     expire(inner, watch).await?;

@@ -39,6 +39,7 @@ pub struct World {
     processes: Arc<Mutex<Vec<Process>>>,
     gates: Gates,
     published: u64,
+    wrong_by: i64,
     faults: (u64, u64),
 }
 
@@ -95,6 +96,7 @@ impl World {
             processes: Arc::default(),
             gates: Gates::default(),
             published: 0,
+            wrong_by: 0,
             faults,
         }
     }
@@ -256,6 +258,12 @@ impl World {
         }
     }
 
+    /// Sets the time of day this far from the right one.
+    fn jump(&mut self, wrong_by: i64) {
+        self.clock.jump(wrong_by - self.wrong_by);
+        self.wrong_by = wrong_by;
+    }
+
     fn operate(&self) {
         let Some(engine) = self.some_engine() else { return };
         let names: Vec<&String> = self.definitions.keys().collect();
@@ -325,7 +333,7 @@ impl World {
                 12 | 13 => alive.iter().for_each(|process| self.freeze(*process, false)),
                 14 if alive.len() > 1 => self.leave(alive[self.pick(alive.len() as u64) as usize]),
                 15..18 => self.operate(),
-                18 => self.clock.jump([-600_000, 600_000, -10, 5_000][self.pick(4) as usize]),
+                18 => self.jump([-600_000, 0, 5_000, 600_000][self.pick(4) as usize]),
                 _ => {}
             }
             if self.alive().is_empty() {
