@@ -116,7 +116,9 @@ pub fn judge(
                 violations.push(Violation::Lost(bounds.subscription.clone(), *event));
             }
         }
-        let most = losses.len() * bounds.lanes * (bounds.window + bounds.running_holds);
+        // A hand-over keeps what is settled behind an event that has not started no better than a loss does.
+        let left = records.iter().filter(|(_, record)| matches!(record, Record::Left { .. })).count();
+        let most = (losses.len() + left) * bounds.lanes * (bounds.window + bounds.running_holds);
         if repeated > most {
             violations.push(Violation::Repeated(bounds.subscription.clone(), repeated, most));
         }
@@ -124,7 +126,6 @@ pub fn judge(
             order(bounds, &runs, places, &acks, &retried, &letters, &discarded, &mut violations);
             overlap(bounds, &runs, &losses, &mut violations);
         }
-        let left = records.iter().filter(|(_, record)| matches!(record, Record::Left { .. })).count();
         count(bounds, &runs, losses.len() + left, &retried, &mut violations);
         // Who is alone when its process is lost by chance is charged; so is, before a killer is alone, who is
         // alone in a lane beside it.

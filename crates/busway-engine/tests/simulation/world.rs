@@ -305,12 +305,16 @@ impl World {
                 }
                 _ => {
                     let query = DeadLetterQuery { name: Some(name.clone()), limit: 1_000, ..DeadLetterQuery::default() };
-                    let Ok(page) = engine.dead_letters(&query).await else { return };
-                    for letter in page.items {
-                        let event = number(letter.entry.event().unwrap().payload.as_str());
-                        history.note(clock.elapsed(), Record::RetryAsked { subscription: name.to_string(), event });
-                    }
-                    let _ = engine.retry_dead_letters(query).await;
+                    let note = async |history: &History| {
+                        for letter in engine.dead_letters(&query).await.map(|page| page.items).unwrap_or_default() {
+                            let event = number(letter.entry.event().unwrap().payload.as_str());
+                            history.note(clock.elapsed(), Record::RetryAsked { subscription: name.to_string(), event });
+                        }
+                    };
+                    // What dies between the two is meant as well.
+                    note(&history).await;
+                    let _ = engine.retry_dead_letters(query.clone()).await;
+                    note(&history).await;
                 }
             }
         });
