@@ -170,7 +170,10 @@ impl fmt::Display for FieldError {
         if let Some(index) = self.index {
             write!(f, "[{index}]")?;
         }
-        write!(f, "{} {}", self.pointer, self.detail)
+        if !self.pointer.is_empty() {
+            write!(f, "{} ", self.pointer)?;
+        }
+        f.write_str(&self.detail)
     }
 }
 

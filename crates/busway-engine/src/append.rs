@@ -51,7 +51,12 @@ impl Appender {
     }
 
     /// Stores the events, all or none; waits while too many wait already.
-    pub(crate) async fn append(self: &Arc<Self>, log: &Arc<dyn Log>, seam: &Seam, events: Vec<Arc<Event>>) -> Result<Vec<Appended>> {
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        log: &Arc<dyn Log>,
+        seam: &Seam,
+        events: Vec<Arc<Event>>,
+    ) -> Result<Vec<Appended>> {
         let closed = || Error::new(ErrorKind::Closed, "the bus is shut down");
         let weight = u32::try_from(events.len().min(self.queue_size)).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(weight).await.map_err(|_| closed())?;

@@ -16,13 +16,12 @@ impl Engine {
     /// Stored events in the order (stored_at, lane, seq).
     pub async fn events(&self, query: EventQuery) -> Result<EventPage> {
         let inner = &self.inner;
-        if query.cursor.is_none() {
-            if let Some((from, to)) = query.find.as_deref().and_then(id_range) {
-                let mut entries = inner.stores.log.find(query.tenant.as_ref(), from, to, query.limit.max(1)).await?;
-                entries.retain(|entry| entry.event().is_some_and(|event| query.matches(event)));
-                if !entries.is_empty() {
-                    return Ok(EventPage { entries, next: None });
-                }
+        let first_page = query.cursor.is_none();
+        if let Some((from, to)) = query.find.as_deref().and_then(id_range).filter(|_| first_page) {
+            let mut entries = inner.stores.log.find(query.tenant.as_ref(), from, to, query.limit.max(1)).await?;
+            entries.retain(|entry| entry.event().is_some_and(|event| query.matches(event)));
+            if !entries.is_empty() {
+                return Ok(EventPage { entries, next: None });
             }
         }
         let mut merge = Merge::begin(inner, &query).await?;
@@ -60,11 +59,13 @@ impl EventQuery {
 
 /// True if `find` is `/pointer=value` and the payload has that there.
 fn has_field(event: &Event, find: &str) -> bool {
-    let Some((pointer, wanted)) = find.split_once('=').filter(|(pointer, _)| pointer.starts_with('/')) else { return false };
+    let Some((pointer, wanted)) = find.split_once('=').filter(|(pointer, _)| pointer.starts_with('/')) else {
+        return false;
+    };
     let Ok(payload) = event.payload.parse::<serde_json::Value>() else { return false };
     match payload.pointer(pointer) {
         Some(serde_json::Value::String(text)) => text == wanted,
-        Some(value) => value.to_string() == wanted,
+        Some(value) => serde_json::from_str::<serde_json::Value>(wanted).is_ok_and(|wanted| wanted == *value),
         None => false,
     }
 }
@@ -132,7 +133,8 @@ impl Merge {
             let ended = if query.descending { at <= bound + 1 } else { at >= bound };
             lanes.push(Side { looked: at, bound, given: at, ahead: VecDeque::new(), ended });
         }
-        let filter = Filter { types: query.types.clone().map(Arc::new), tenant: query.tenant.clone(), except: Vec::new() };
+        let filter =
+            Filter { types: query.types.clone().map(Arc::new), tenant: query.tenant.clone(), except: Vec::new() };
         let position = Position { epoch: heads.epoch, lanes: Vec::new() };
         Ok(Self { lanes, filter, direction, position })
     }
@@ -169,7 +171,11 @@ impl Merge {
             let page = inner.stores.log.read(request).await?;
             let forward = self.direction == Direction::Forward;
             side.ahead.extend(page.entries.into_iter().filter(|entry| forward || entry.seq > side.bound));
-            side.ended = if forward { page.looked >= side.bound || page.looked <= side.looked } else { page.looked <= side.bound + 1 };
+            side.ended = if forward {
+                page.looked >= side.bound || page.looked <= side.looked
+            } else {
+                page.looked <= side.bound + 1
+            };
             side.looked = page.looked;
             if side.ahead.is_empty() {
                 side.given = side.looked;

@@ -89,7 +89,8 @@ async fn floors(inner: &Inner) -> Result<Vec<Seq>> {
     let checkpoints = &inner.stores.checkpoints;
     let mut floors = inner.stores.log.heads().await?.seqs;
     let records = checkpoints.subscriptions().await?;
-    let expired = |id: SubscriptionId| records.iter().any(|record| record.id == id && record.control == Control::Expired);
+    let expired =
+        |id: SubscriptionId| records.iter().any(|record| record.id == id && record.control == Control::Expired);
     for (id, lane, checkpoint) in checkpoints.checkpoints(None).await? {
         if !expired(id) {
             let floor = &mut floors[usize::from(lane.0)];
@@ -108,7 +109,8 @@ async fn floors(inner: &Inner) -> Result<Vec<Seq>> {
 /// Lets subscriptions expire that have stood unread for as long as they may.
 async fn expire(inner: &Inner, watch: &mut Watch) -> Result<()> {
     let records = inner.registry.load_full();
-    let mortal: Vec<&Arc<SubscriptionRecord>> = records.all().filter(|record| record.definition.expire_after_ms.is_some()).collect();
+    let mortal: Vec<&Arc<SubscriptionRecord>> =
+        records.all().filter(|record| record.definition.expire_after_ms.is_some()).collect();
     watch.standing.retain(|id, _| mortal.iter().any(|record| record.id == *id));
     if mortal.is_empty() {
         return Ok(());

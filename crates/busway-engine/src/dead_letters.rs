@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use busway_core::{
-    DeadLetter, DeadLetterQuery, Error, ErrorKind, LaneId, Mode, Owner, Page, Payload, RequestKind, Result, SubscriptionId,
+    DeadLetter, DeadLetterQuery, Error, ErrorKind, LaneId, Mode, Owner, Page, Payload, RequestKind, Result,
+    SubscriptionId,
 };
 use uuid::Uuid;
 
@@ -69,7 +70,10 @@ impl Inner {
                     }
                     Bulk::Retry if letters.len() > 1 => continue,
                     Bulk::Retry => {
-                        let detail = format!("the subscription `{}` of dead letter {} is gone: it can only be discarded", letter.name, letter.id);
+                        let detail = format!(
+                            "the subscription `{}` of dead letter {} is gone: it can only be discarded",
+                            letter.name, letter.id
+                        );
                         return Err(Error::new(ErrorKind::NotFound, detail));
                     }
                 }

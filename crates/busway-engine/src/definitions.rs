@@ -1,15 +1,14 @@
-use std::{sync::{Arc, atomic::Ordering}, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use busway_core::{
     Control, Definition, Error, ErrorKind, LaneId, LogExt, Mode, Owner, RequestKind, Result, Seq, Start,
     SubscriptionId, SubscriptionName, SubscriptionRecord, SubscriptionState,
 };
 
-use crate::{
-    Engine, Handler, Put, SubscriptionView,
-    deliver::Work,
-    engine::Inner,
-};
+use crate::{Engine, Handler, Put, SubscriptionView, deliver::Work, engine::Inner};
 
 /// How long a `put` waits for every held lane to adopt a change.
 const ADOPTION: Duration = Duration::from_secs(10);
@@ -25,11 +24,17 @@ impl Engine {
         update: bool,
         handler: Arc<dyn Handler>,
     ) -> Result<SubscriptionView> {
+        if self.inner.stop.is_cancelled() {
+            return Err(Error::new(ErrorKind::Closed, "the bus is shut down"));
+        }
         let (_, record) = self.inner.save(owner, name, definition, update).await?;
         let id = record.id;
         let work = Arc::new(Work::new(Arc::clone(&record), handler, None));
         if !self.inner.take_up(id, work) {
-            let detail = format!("this process has a handler for `{}` already; give the second one a name of its own", record.name);
+            let detail = format!(
+                "this process has a handler for `{}` already; give the second one a name of its own",
+                record.name
+            );
             return Err(Error::new(ErrorKind::DefinitionDiffers, detail));
         }
         self.inner.take_up_replays(&self.inner.registry.load());
@@ -61,7 +66,13 @@ impl Engine {
 
     /// Makes a subscription, or finds it as asked, or changes it if `update`; answers when every lane that is
     /// held has adopted the change.
-    pub async fn put(&self, owner: Owner, name: SubscriptionName, definition: Definition, update: bool) -> Result<(Put, SubscriptionView)> {
+    pub async fn put(
+        &self,
+        owner: Owner,
+        name: SubscriptionName,
+        definition: Definition,
+        update: bool,
+    ) -> Result<(Put, SubscriptionView)> {
         let (put, record) = self.inner.save(owner, name, definition, update).await?;
         if put != Put::Same {
             self.inner.beat_now().await;
@@ -95,7 +106,9 @@ impl Engine {
         let record = self.inner.named(owner, name).await?;
         let replays: Vec<SubscriptionId> = {
             let registry = self.inner.registry.load();
-            let of = |replay: &&Arc<SubscriptionRecord>| replay.replay.as_ref().is_some_and(|of| of.subscription == record.id);
+            let of = |replay: &&Arc<SubscriptionRecord>| {
+                replay.replay.as_ref().is_some_and(|of| of.subscription == record.id)
+            };
             registry.replays().filter(of).map(|replay| replay.id).collect()
         };
         for id in replays {
@@ -171,7 +184,8 @@ impl Inner {
                 return Ok((Put::Same, before));
             }
             if before.definition.mode != definition.mode {
-                let detail = format!("`{name}` is of mode {:?}; remove it to change that", before.definition.mode).to_lowercase();
+                let mode = format!("{:?}", before.definition.mode).to_lowercase();
+                let detail = format!("`{name}` is of mode {mode}; remove it to change that");
                 return Err(Error::new(ErrorKind::WrongMode, detail));
             }
             if !update {
@@ -197,12 +211,18 @@ impl Inner {
     /// Earlier definitions that some lane may still read by.
     async fn still_needed(&self, record: &SubscriptionRecord) -> Result<Vec<(u64, Definition)>> {
         let lanes = self.stores.checkpoints.checkpoints(Some(record.id)).await?;
-        let first = |checkpoint: &busway_core::Checkpoint| checkpoint.segments.first().map_or(0, |segment| segment.revision);
+        let first =
+            |checkpoint: &busway_core::Checkpoint| checkpoint.segments.first().map_or(0, |segment| segment.revision);
         let oldest = lanes.iter().map(|(.., checkpoint)| first(checkpoint)).min().unwrap_or(0);
         Ok(record.earlier.iter().filter(|(revision, _)| *revision >= oldest).cloned().collect())
     }
 
-    pub(crate) fn new_record(&self, owner: Owner, name: SubscriptionName, definition: Definition) -> SubscriptionRecord {
+    pub(crate) fn new_record(
+        &self,
+        owner: Owner,
+        name: SubscriptionName,
+        definition: Definition,
+    ) -> SubscriptionRecord {
         let now = self.seam.now();
         SubscriptionRecord {
             id: SubscriptionId(self.seam.id()),
@@ -261,10 +281,15 @@ impl Inner {
                 tokio::pin!(stirred);
                 stirred.as_mut().enable();
                 match self.stores.checkpoints.checkpoints(Some(record.id)).await {
-                    Ok(lanes) if lanes.iter().all(|(.., checkpoint)| {
-                        let adopted = checkpoint.segments.last().is_none_or(|segment| segment.revision >= record.revision);
-                        adopted || checkpoint.released
-                    }) => return,
+                    Ok(lanes)
+                        if lanes.iter().all(|(.., checkpoint)| {
+                            let adopted =
+                                checkpoint.segments.last().is_none_or(|segment| segment.revision >= record.revision);
+                            adopted || checkpoint.released
+                        }) =>
+                    {
+                        return;
+                    }
                     Ok(_) => {}
                     Err(error) => tracing::warn!(%error, "checkpoints cannot be read"),
                 }
@@ -314,11 +339,16 @@ impl Inner {
             made_at: record.made_at,
         };
         let serving = self.living.load();
-        view.members = serving.iter().filter(|member| member.serves.contains(&record.id)).map(|member| member.name.clone()).collect();
+        view.members = serving
+            .iter()
+            .filter(|member| member.serves.contains(&record.id))
+            .map(|member| member.name.clone())
+            .collect();
         for (_, lane, checkpoint) in &lanes {
             let head = heads.seqs[usize::from(lane.0)];
             // A held tenant's unread events lie behind the position.
-            let needed = holds.iter().find(|(of, held, _)| of == lane && *held == 0).map_or(Seq::MAX, |(.., needed)| *needed);
+            let needed =
+                holds.iter().find(|(of, held, _)| of == lane && *held == 0).map_or(Seq::MAX, |(.., needed)| *needed);
             let read = checkpoint.position.min(needed.saturating_sub(1));
             if head > read {
                 view.lag_at_most += head - read;
@@ -342,7 +372,13 @@ impl Inner {
         Ok(view)
     }
 
-    async fn age_after(&self, record: &SubscriptionRecord, lane: LaneId, after: Seq, now: busway_core::Timestamp) -> Result<Duration> {
+    async fn age_after(
+        &self,
+        record: &SubscriptionRecord,
+        lane: LaneId,
+        after: Seq,
+        now: busway_core::Timestamp,
+    ) -> Result<Duration> {
         let filter = busway_core::Filter {
             types: Some(Arc::new(record.definition.types.clone())),
             tenant: record.owner.tenant().cloned(),
@@ -362,11 +398,17 @@ fn differs(before: &SubscriptionRecord, asked: &Definition) -> Error {
         for (name, value) in stands.iter().filter(|(name, _)| *name != "start") {
             if asked.get(name) != Some(value) {
                 let other = asked.get(name).map(ToString::to_string).unwrap_or_default();
-                fields.push(busway_core::FieldError::new(format!("/{name}"), "differs", format!("is {value}, asked for is {other}")));
+                fields.push(busway_core::FieldError::new(
+                    format!("/{name}"),
+                    "differs",
+                    format!("is {value}, asked for is {other}"),
+                ));
             }
         }
     }
     let what = fields.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    Error::invalid(ErrorKind::DefinitionDiffers, fields)
-        .with_detail(format!("`{}` stands with another definition: {what}; ask for an update to change it", before.name))
+    Error::invalid(ErrorKind::DefinitionDiffers, fields).with_detail(format!(
+        "`{}` stands with another definition: {what}; ask for an update to change it",
+        before.name
+    ))
 }

@@ -6,8 +6,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use busway_core::{
-    Error, ErrorKind, Event, FieldError, MemberId, MemberRecord, NewEvent,
-    Result, Request, LaneId, Seam, Stores, SubscriptionId,
+    Error, ErrorKind, Event, FieldError, LaneId, MemberId, MemberRecord, NewEvent, Request, Result, Seam, Stores,
+    SubscriptionId,
 };
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -309,7 +309,8 @@ impl Inner {
     /// Forgets requests that were carried out.
     pub(crate) fn strike(&self, ids: &[u64]) {
         if !ids.is_empty() {
-            self.asked.rcu(|asked| asked.iter().filter(|request| !ids.contains(&request.id)).cloned().collect::<Vec<_>>());
+            self.asked
+                .rcu(|asked| asked.iter().filter(|request| !ids.contains(&request.id)).cloned().collect::<Vec<_>>());
         }
     }
 

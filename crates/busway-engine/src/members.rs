@@ -4,9 +4,7 @@ use std::{
     time::Duration,
 };
 
-use busway_core::{
-    Checkpoint, LaneId, MemberId, MemberRecord, Result, SubscriptionId,
-};
+use busway_core::{Checkpoint, LaneId, MemberId, MemberRecord, Result, SubscriptionId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,7 +25,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// Which of these members live, the watcher included: their counters have moved within a lease of the
     /// watcher's own clock.
-    fn living(&mut self, me: MemberId, members: &[MemberRecord], elapsed: Duration) -> BTreeMap<MemberId, MemberRecord> {
+    fn living(
+        &mut self,
+        me: MemberId,
+        members: &[MemberRecord],
+        elapsed: Duration,
+    ) -> BTreeMap<MemberId, MemberRecord> {
         self.seen.retain(|id, _| members.iter().any(|member| member.id == *id));
         let mut living = BTreeMap::new();
         for member in members {
@@ -57,7 +60,11 @@ impl Watch {
 
 /// Which of these members a lane belongs to: the one with the highest hash, so that a change of members moves
 /// as few lanes as it can.
-fn owner_of<'a>(members: impl Iterator<Item = &'a MemberId>, subscription: SubscriptionId, lane: LaneId) -> Option<MemberId> {
+fn owner_of<'a>(
+    members: impl Iterator<Item = &'a MemberId>,
+    subscription: SubscriptionId,
+    lane: LaneId,
+) -> Option<MemberId> {
     let weight = |member: &MemberId| {
         let (high, low) = member.0.as_u64_pair();
         let (of, which) = subscription.0.as_u64_pair();

@@ -114,8 +114,15 @@ impl Inner {
         self.begin_operation(kind, owner, &params, total).await
     }
 
-    pub(crate) async fn begin_operation<P: Serialize>(&self, kind: &str, owner: Owner, params: &P, total: u64) -> Result<Uuid> {
-        let params = serde_json::to_string(params).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+    pub(crate) async fn begin_operation<P: Serialize>(
+        &self,
+        kind: &str,
+        owner: Owner,
+        params: &P,
+        total: u64,
+    ) -> Result<Uuid> {
+        let params =
+            serde_json::to_string(params).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let operation = OperationRecord {
             id: self.seam.id(),
             owner,
@@ -163,7 +170,11 @@ impl Inner {
         let mut params: BulkParams = match serde_json::from_str(&operation.params) {
             Ok(params) => params,
             Err(error) => {
-                let failed = OperationRecord { state: OperationState::Failed, error: Some(error.to_string()), ..operation.clone() };
+                let failed = OperationRecord {
+                    state: OperationState::Failed,
+                    error: Some(error.to_string()),
+                    ..operation.clone()
+                };
                 return self.save_operation(operation, failed).await.map(|_| false);
             }
         };
@@ -175,7 +186,8 @@ impl Inner {
         let next = OperationRecord {
             done: operation.done + page.items.len() as u64,
             state: if more { OperationState::Running } else { OperationState::Done },
-            params: serde_json::to_string(&params).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
+            params: serde_json::to_string(&params)
+                .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
             ..operation.clone()
         };
         self.save_operation(operation, next).await?;

@@ -1,12 +1,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use busway_core::{
-    CommitOutcome, Control, DeadCause, Entry, Error, ErrorKind, Event, Body, FieldError, Filter, KeyId, LaneId, Mode, Owner, Patterns,
-    ReadRequest, Result, Seq, SubscriptionId, SubscriptionName, SubscriptionRecord, Timestamp,
+    Body, CommitOutcome, Control, DeadCause, Entry, Error, ErrorKind, Event, FieldError, Filter, KeyId, LaneId, Mode,
+    Owner, Patterns, ReadRequest, Result, Seq, SubscriptionId, SubscriptionName, SubscriptionRecord, Timestamp,
+    Version,
 };
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -14,7 +18,10 @@ use crate::{
     Engine, Leased, Settled, Settlements,
     deliver::{Found, Place, Read},
     engine::Inner,
-    lane::{Item, Policy, pull::{Lease, PullLane, Settling}},
+    lane::{
+        Item, Policy,
+        pull::{Lease, PullLane, Settling},
+    },
 };
 
 /// How often a call starts again because another changed the lane, before it gives up.
@@ -22,17 +29,32 @@ const TRIES: usize = 64;
 /// How long a call repeats a commit whose outcome is unknown before it tells its caller.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a call that waits looks at what other processes have settled.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Lanes in mode `pull`, as last seen; the store's version tells whether that still holds.
 #[derive(Debug, Default)]
 pub(crate) struct PullLanes {
-    lanes: Mutex<HashMap<(SubscriptionId, LaneId), Cached>>,
+    lanes: Mutex<HashMap<(SubscriptionId, LaneId), Arc<Cached>>>,
     turn: AtomicUsize,
 }
 
-type Cached = Arc<AsyncMutex<Option<PullLane>>>;
+/// One lane, as last seen.
+#[derive(Debug, Default)]
+struct Cached {
+    /// What the store has is at least this: another process may have changed the lane.
+    known: Mutex<Version>,
+    seen: AsyncMutex<Option<(Version, PullLane)>>,
+}
+
+impl Cached {
+    fn known(&self) -> Version {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl PullLanes {
-    fn lane(&self, id: SubscriptionId, lane: LaneId) -> Cached {
+    fn lane(&self, id: SubscriptionId, lane: LaneId) -> Arc<Cached> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry((id, lane)).or_default())
     }
@@ -79,14 +101,28 @@ impl DeliveryId {
 
 impl std::fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{:x}-{:x}-{:x}-{:x}", if self.replay { "r" } else { "" }, self.lane.0, self.seq, self.fence, self.key.0)
+        write!(
+            f,
+            "{}{:x}-{:x}-{:x}-{:x}",
+            if self.replay { "r" } else { "" },
+            self.lane.0,
+            self.seq,
+            self.fence,
+            self.key.0
+        )
     }
 }
 
 impl Engine {
     /// Leases up to `max` (1 to 1,000) deliveries of a subscription of mode `pull`; waits up to `wait` for the
     /// first. `WrongMode` for another mode.
-    pub async fn pull(&self, owner: &Owner, name: &SubscriptionName, max: usize, wait: Duration) -> Result<Vec<Leased>> {
+    pub async fn pull(
+        &self,
+        owner: &Owner,
+        name: &SubscriptionName,
+        max: usize,
+        wait: Duration,
+    ) -> Result<Vec<Leased>> {
         let inner = &self.inner;
         let seam = &inner.seam;
         let give_up = seam.clock().elapsed() + wait;
@@ -115,7 +151,8 @@ impl Engine {
             if !leased.is_empty() || left.is_zero() || inner.stop.is_cancelled() {
                 return Ok(leased);
             }
-            let until_due = due.map_or(left, |due| due.since(seam.steady()).max(Duration::from_millis(1)).min(left));
+            let until_due =
+                due.map_or(left, |due| due.since(seam.steady()).max(Duration::from_millis(1)).min(left)).min(LOOK);
             let moved = futures::future::select_all(ends.iter_mut().map(|end| Box::pin(end.changed())));
             tokio::select! {
                 biased;
@@ -129,12 +166,21 @@ impl Engine {
 
     /// Settles leased deliveries; results in the order ack, retry, dead, extend. An id twice: `InvalidBody`
     /// and nothing is applied.
-    pub async fn settle(&self, owner: &Owner, name: &SubscriptionName, settlements: Settlements) -> Result<Vec<Settled>> {
+    pub async fn settle(
+        &self,
+        owner: &Owner,
+        name: &SubscriptionName,
+        settlements: Settlements,
+    ) -> Result<Vec<Settled>> {
         let inner = &self.inner;
         let record = inner.pulled(owner, name).await?;
         let now = inner.seam.steady();
         let sent = sent(settlements, now)?;
         let replay = inner.replay_of(&record);
+        inner.look_at_versions(&record).await?;
+        if let Some(replay) = &replay {
+            inner.look_at_versions(replay).await?;
+        }
         let mut by_lane: BTreeMap<(bool, LaneId), Vec<(DeliveryId, usize)>> = BTreeMap::new();
         for (index, (_, id, _)) in sent.iter().enumerate() {
             if let Some(id) = id.filter(|id| id.lane.0 < inner.stores.log.lanes()) {
@@ -207,7 +253,9 @@ impl Inner {
         match record.definition.mode {
             Mode::Pull => Ok(record),
             mode => {
-                let detail = format!("`{name}` is of mode {mode:?}: its events go to its own workers and cannot be pulled").to_lowercase();
+                let mode = format!("{mode:?}").to_lowercase();
+                let detail =
+                    format!("`{name}` is of mode {mode}: its events go to its own workers and cannot be pulled");
                 Err(Error::new(ErrorKind::WrongMode, detail))
             }
         }
@@ -215,7 +263,12 @@ impl Inner {
 
     /// One look at every lane, and when the next hold is due. Lanes are asked for an equal share first, and for
     /// the rest in turn if that was not enough.
-    async fn pull_round(&self, record: &Arc<SubscriptionRecord>, max: usize) -> Result<(Vec<Leased>, Option<Timestamp>)> {
+    async fn pull_round(
+        &self,
+        record: &Arc<SubscriptionRecord>,
+        max: usize,
+    ) -> Result<(Vec<Leased>, Option<Timestamp>)> {
+        self.look_at_versions(record).await?;
         let lanes = usize::from(self.stores.log.lanes());
         let first = self.pulls.turn.fetch_add(1, Ordering::Relaxed);
         let order = (0..lanes).map(|index| LaneId(((first + index) % lanes) as u16));
@@ -250,11 +303,18 @@ impl Inner {
         Ok((leased, due))
     }
 
-    async fn pull_lane(&self, record: &Arc<SubscriptionRecord>, lane: LaneId, max: usize) -> Result<(Vec<Leased>, Option<Timestamp>)> {
+    async fn pull_lane(
+        &self,
+        record: &Arc<SubscriptionRecord>,
+        lane: LaneId,
+        max: usize,
+    ) -> Result<(Vec<Leased>, Option<Timestamp>)> {
         let cached = self.pulls.lane(record.id, lane);
-        let mut cached = cached.lock().await;
+        let mut seen = cached.seen.lock().await;
         for _ in 0..TRIES {
-            let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok((Vec::new(), None)) };
+            let Some((version, mut pulled)) = self.load(&mut seen, cached.known(), record, lane).await? else {
+                return Ok((Vec::new(), None));
+            };
             let before = pulled.position();
             let now = self.seam.steady();
             let ends = now + record.definition.ack_timeout();
@@ -271,7 +331,12 @@ impl Inner {
                 let order = record.definition.order;
                 let items: Vec<Item> = reads
                     .iter()
-                    .map(|read| Item { seq: read.entry.seq, key: read.entry.key_id(order), turn: read.turn, size: read.size })
+                    .map(|read| Item {
+                        seq: read.entry.seq,
+                        key: read.entry.key_id(order),
+                        turn: read.turn,
+                        size: read.size,
+                    })
                     .collect();
                 let new = pulled.lease_new(&items, looked, left, ends);
                 bodies.extend(reads.into_iter().map(|read| (read.entry.seq, read.entry)));
@@ -290,11 +355,14 @@ impl Inner {
                 }
             }
             let due = pulled.next_due();
-            if self.commit_pulled(&mut cached, record, lane, pulled, before).await? {
+            if self.commit_pulled(&mut seen, record, lane, (version, pulled), before).await? {
                 return Ok((self.leased_of(record, lane, leases, bodies).await?, due));
             }
         }
-        Err(Error::new(ErrorKind::Overloaded, format!("lane {lane} of `{}` is changed by too many at once; try again", record.name)))
+        Err(Error::new(
+            ErrorKind::Overloaded,
+            format!("lane {lane} of `{}` is changed by too many at once; try again", record.name),
+        ))
     }
 
     /// Changes a lane in mode `pull`, starting again until the change is made on what is stored.
@@ -308,57 +376,80 @@ impl Inner {
         T: Default,
     {
         let cached = self.pulls.lane(record.id, lane);
-        let mut cached = cached.lock().await;
+        let mut seen = cached.seen.lock().await;
         for _ in 0..TRIES {
-            let Some(mut pulled) = self.load(&mut cached, record, lane).await? else { return Ok(T::default()) };
+            let Some((version, mut pulled)) = self.load(&mut seen, cached.known(), record, lane).await? else {
+                return Ok(T::default());
+            };
             let before = pulled.position();
             let now = self.seam.steady();
             pulled.carry_out(now);
             let result = change(&mut pulled, now);
-            if self.commit_pulled(&mut cached, record, lane, pulled, before).await? {
+            if self.commit_pulled(&mut seen, record, lane, (version, pulled), before).await? {
                 return Ok(result);
             }
         }
-        Err(Error::new(ErrorKind::Overloaded, format!("lane {lane} of `{}` is changed by too many at once; try again", record.name)))
+        Err(Error::new(
+            ErrorKind::Overloaded,
+            format!("lane {lane} of `{}` is changed by too many at once; try again", record.name),
+        ))
     }
 
     /// Carries out what is asked of a lane in mode `pull`.
     pub(crate) async fn carry_out_requests(&self, record: &SubscriptionRecord, lane: LaneId) -> Result<()> {
         let record = Arc::new(record.clone());
-        *self.pulls.lane(record.id, lane).lock().await = None;
+        *self.pulls.lane(record.id, lane).seen.lock().await = None;
         self.change(&record, lane, |_, _| ()).await?;
         self.stirred.notify_waiters();
         Ok(())
     }
 
-    /// The lane as last seen, else as stored.
-    async fn load(&self, cached: &mut Option<PullLane>, record: &SubscriptionRecord, lane: LaneId) -> Result<Option<PullLane>> {
-        if let Some(pulled) = cached.take() {
-            if !self.is_asked(record.id, lane) || pulled.is_asked() {
-                return Ok(Some(pulled));
+    /// Learns what other processes have changed: what they have leased or settled counts here too.
+    async fn look_at_versions(&self, record: &SubscriptionRecord) -> Result<()> {
+        for (id, lane, checkpoint) in self.stores.checkpoints.checkpoints(Some(record.id)).await? {
+            let cached = self.pulls.lane(id, lane);
+            let mut known = cached.known.lock().unwrap_or_else(PoisonError::into_inner);
+            *known = (*known).max(checkpoint.version);
+        }
+        Ok(())
+    }
+
+    /// The lane as last seen, unless the store is known to have a later version; else as stored.
+    async fn load(
+        &self,
+        seen: &mut Option<(Version, PullLane)>,
+        known: Version,
+        record: &SubscriptionRecord,
+        lane: LaneId,
+    ) -> Result<Option<(Version, PullLane)>> {
+        if let Some((version, pulled)) = seen.take() {
+            if version >= known && (!self.is_asked(record.id, lane) || pulled.is_asked()) {
+                return Ok(Some((version, pulled)));
             }
         }
-        Ok(self.stores.checkpoints.lane(record.id, lane).await?.map(|stored| PullLane::of(&stored)))
+        let stored = self.stores.checkpoints.lane(record.id, lane).await?;
+        Ok(stored.map(|stored| (stored.checkpoint.version, PullLane::of(&stored))))
     }
 
     /// Stores what a call changed; false if another changed the lane meanwhile.
     async fn commit_pulled(
         &self,
-        cached: &mut Option<PullLane>,
+        seen: &mut Option<(Version, PullLane)>,
         record: &Arc<SubscriptionRecord>,
         lane: LaneId,
-        mut pulled: PullLane,
+        (version, mut pulled): (Version, PullLane),
         before: Seq,
     ) -> Result<bool> {
         let Some(plan) = pulled.plan(before, self.seam.random()) else {
-            *cached = Some(pulled);
+            *seen = Some((version, pulled));
             return Ok(true);
         };
-        let place = Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
-        let struck = plan.requests.clone();
+        let place =
+            Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
+        let (struck, version) = (plan.requests.clone(), plan.checkpoint.version);
         match place.carry_out(plan, BTreeMap::new(), Some(PATIENCE)).await? {
             CommitOutcome::Done => {
-                *cached = Some(pulled);
+                *seen = Some((version, pulled));
                 self.strike(&struck);
                 Ok(true)
             }
@@ -366,12 +457,19 @@ impl Inner {
         }
     }
 
-    async fn read_for(&self, record: &SubscriptionRecord, pulled: &PullLane, lane: LaneId, max: usize) -> Result<(Vec<Read>, Seq)> {
+    async fn read_for(
+        &self,
+        record: &SubscriptionRecord,
+        pulled: &PullLane,
+        lane: LaneId,
+        max: usize,
+    ) -> Result<(Vec<Read>, Seq)> {
         let after = pulled.position();
         let segments = pulled.segments();
         let at = segments.iter().rposition(|segment| segment.from <= after + 1).unwrap_or(0);
         let revision = segments.get(at).map_or(record.revision, |segment| segment.revision);
-        let last = record.replay.as_ref().and_then(|replay| replay.to.get(usize::from(lane.0)).copied()).unwrap_or(Seq::MAX);
+        let last =
+            record.replay.as_ref().and_then(|replay| replay.to.get(usize::from(lane.0)).copied()).unwrap_or(Seq::MAX);
         let until = segments.get(at + 1).map_or(Seq::MAX, |segment| segment.from - 1).min(last);
         if after >= until {
             return Ok((Vec::new(), after));
@@ -403,7 +501,11 @@ impl Inner {
         leases: Vec<Lease>,
         mut bodies: HashMap<Seq, Arc<Entry>>,
     ) -> Result<Vec<Leased>> {
-        let missing: Vec<Seq> = leases.iter().filter(|lease| !lease.again && !bodies.contains_key(&lease.seq)).map(|lease| lease.seq).collect();
+        let missing: Vec<Seq> = leases
+            .iter()
+            .filter(|lease| !lease.again && !bodies.contains_key(&lease.seq))
+            .map(|lease| lease.seq)
+            .collect();
         if !missing.is_empty() {
             let fetched = self.stores.log.fetch(lane, &missing).await?;
             bodies.extend(fetched.into_iter().map(|entry| (entry.seq, entry)));
@@ -429,24 +531,28 @@ impl Inner {
     /// The event of a retried dead letter, with its edited payload if it has one.
     async fn letter_entry(&self, record: &Arc<SubscriptionRecord>, lane: LaneId, seq: Seq) -> Result<Arc<Entry>> {
         let Some(letter) = self.stores.checkpoints.dead_letter_of(record.id, lane, seq).await? else {
-            let place = Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
+            let place =
+                Place { stores: self.stores.clone(), seam: self.seam.clone(), subscription: Arc::clone(record), lane };
             return place.entry(seq).await;
         };
-        let (Some(payload), Some(event)) = (letter.edited_payload, letter.entry.event()) else { return Ok(letter.entry) };
+        let (Some(payload), Some(event)) = (letter.edited_payload, letter.entry.event()) else {
+            return Ok(letter.entry);
+        };
         let body = Body::Event(Arc::new(Event { payload, ..Event::clone(event) }));
         Ok(Arc::new(Entry { body, ..Entry::clone(&letter.entry) }))
     }
 
     /// Events leased and not settled, over all lanes.
     pub(crate) async fn leased(&self, record: &SubscriptionRecord) -> Result<u64> {
+        self.look_at_versions(record).await?;
         let now = self.seam.steady();
         let mut leased = 0;
         for lane in (0..self.stores.log.lanes()).map(LaneId) {
             let cached = self.pulls.lane(record.id, lane);
-            let mut cached = cached.lock().await;
-            if let Some(pulled) = self.load(&mut cached, record, lane).await? {
+            let mut seen = cached.seen.lock().await;
+            if let Some((version, pulled)) = self.load(&mut seen, cached.known(), record, lane).await? {
                 leased += pulled.leased(now);
-                *cached = Some(pulled);
+                *seen = Some((version, pulled));
             }
         }
         Ok(leased)

@@ -25,7 +25,8 @@ impl Registry {
     pub(crate) fn named(&self, owner: &Owner, name: &SubscriptionName) -> Result<Arc<SubscriptionRecord>> {
         let id = self.by_name.get(&(owner.clone(), name.clone()));
         id.and_then(|id| self.by_id.get(id)).cloned().ok_or_else(|| {
-            let mut near: Vec<_> = self.all().filter(|record| record.owner == *owner).map(|record| record.name.as_str()).collect();
+            let mut near: Vec<_> =
+                self.all().filter(|record| record.owner == *owner).map(|record| record.name.as_str()).collect();
             near.sort_by_key(|other| (distance(other, name.as_str()), *other));
             let hint = match near.first() {
                 Some(nearest) if distance(nearest, name.as_str()) <= 3 => format!("; did you mean `{nearest}`?"),

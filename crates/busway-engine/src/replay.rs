@@ -19,19 +19,35 @@ struct ReplayParams {
 impl Engine {
     /// Delivers stored events once more to this subscription alone; returns the operation. `Busy` while
     /// another replay of it runs.
-    pub async fn replay(&self, owner: &Owner, name: &SubscriptionName, from: Start, to: Start, types: Option<Patterns>) -> Result<Uuid> {
+    pub async fn replay(
+        &self,
+        owner: &Owner,
+        name: &SubscriptionName,
+        from: Start,
+        to: Start,
+        types: Option<Patterns>,
+    ) -> Result<Uuid> {
         let inner = &self.inner;
         inner.reload().await?;
         let record = inner.named(owner, name).await?;
-        if inner.registry.load().replays().any(|replay| replay.replay.as_ref().is_some_and(|of| of.subscription == record.id)) {
-            return Err(Error::new(ErrorKind::Busy, format!("a replay of `{name}` runs already; cancel its operation first")));
+        if inner
+            .registry
+            .load()
+            .replays()
+            .any(|replay| replay.replay.as_ref().is_some_and(|of| of.subscription == record.id))
+        {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("a replay of `{name}` runs already; cancel its operation first"),
+            ));
         }
         let (from, to) = (inner.start_seqs(from).await?, inner.start_seqs(to).await?);
         let to: Vec<Seq> = to.iter().zip(&from).map(|(to, from)| *to.max(from)).collect();
         let total = to.iter().zip(&from).map(|(to, from)| to - from).sum();
         let params = ReplayParams { from: from.clone(), to: to.clone() };
         let operation = inner.begin_operation("replay", owner.clone(), &params, total).await?;
-        let definition = Definition { types: types.unwrap_or_else(|| record.definition.types.clone()), ..record.definition.clone() };
+        let definition =
+            Definition { types: types.unwrap_or_else(|| record.definition.types.clone()), ..record.definition.clone() };
         let mut replay = inner.new_record(owner.clone(), name.clone(), definition);
         replay.replay = Some(ReplayOf { subscription: record.id, operation, to });
         inner.stores.checkpoints.save_subscription(&replay, None, &from).await?;
@@ -53,11 +69,10 @@ impl Inner {
     pub(crate) fn take_up_replays(&self, registry: &crate::registry::Registry) {
         for replay in registry.replays() {
             let Some(of) = &replay.replay else { continue };
-            if self.work(replay.id).is_none() {
-                if let Some(live) = self.work(of.subscription) {
-                    let handler = Arc::clone(&live.handler);
-                    self.take_up(replay.id, Arc::new(Work::new(Arc::clone(replay), handler, Some(live))));
-                }
+            let live = self.work(of.subscription).filter(|_| self.work(replay.id).is_none());
+            if let Some(live) = live {
+                let handler = Arc::clone(&live.handler);
+                self.take_up(replay.id, Arc::new(Work::new(Arc::clone(replay), handler, Some(live))));
             }
         }
     }
@@ -65,14 +80,19 @@ impl Inner {
     /// How far a replay is; once everything is settled it is done and its subscription goes.
     pub(crate) async fn step_replay(&self, operation: &OperationRecord) -> Result<bool> {
         let found = self.stores.checkpoints.subscriptions().await?;
-        let replay = found.into_iter().find(|record| record.replay.as_ref().is_some_and(|of| of.operation == operation.id));
+        let replay =
+            found.into_iter().find(|record| record.replay.as_ref().is_some_and(|of| of.operation == operation.id));
         let params: Option<ReplayParams> = serde_json::from_str(&operation.params).ok();
         let (Some(replay), Some(params)) = (replay, params) else {
             // Between the operation and its subscription there is a moment in which only the former is there.
             if self.seam.now().since(operation.made_at) < self.config.lease * 4 {
                 return Ok(false);
             }
-            let failed = OperationRecord { state: OperationState::Failed, error: Some("its subscription is gone".into()), ..operation.clone() };
+            let failed = OperationRecord {
+                state: OperationState::Failed,
+                error: Some("its subscription is gone".into()),
+                ..operation.clone()
+            };
             return self.save_operation(operation, failed).await.map(|_| false);
         };
         let lanes = self.stores.checkpoints.checkpoints(Some(replay.id)).await?;

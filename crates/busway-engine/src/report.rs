@@ -26,7 +26,11 @@ impl Engine {
             [] => return Err(none()),
             [entry] => Arc::clone(entry),
             [first, second, ..] => {
-                let ids: Vec<_> = [first, second].iter().filter_map(|entry| entry.event()).map(|event| event.id.to_string()).collect();
+                let ids: Vec<_> = [first, second]
+                    .iter()
+                    .filter_map(|entry| entry.event())
+                    .map(|event| event.id.to_string())
+                    .collect();
                 let detail = format!("{id} is the beginning of several: {}", ids.join(", "));
                 return Err(Error::new(ErrorKind::NotFound, detail));
             }
@@ -77,7 +81,12 @@ impl Inner {
         if let Some(letter) = checkpoints.dead_letter_of(record.id, entry.lane, entry.seq).await? {
             let last = busway_core::Failure { at: letter.died_at, error: Arc::clone(&letter.error) };
             let failures = vec![last];
-            return Ok(Some(DeliveryView { attempts: letter.attempts, failures, dead_letter: Some(letter.id), ..view(DeliveryState::Dead) }));
+            return Ok(Some(DeliveryView {
+                attempts: letter.attempts,
+                failures,
+                dead_letter: Some(letter.id),
+                ..view(DeliveryState::Dead)
+            }));
         }
         let key = entry.key_id(record.definition.order);
         let turn = lane.turns.iter().find(|turn| turn.turn == entry.turn());
@@ -109,11 +118,18 @@ impl Inner {
             };
             let mut looked = 0;
             while after < head && looked < LOOKED && caused.len() < CAUSED {
-                let filter = busway_core::Filter { tenant: Some(event.tenant.clone()), ..busway_core::Filter::default() };
-                let page = self.stores.log.read(ReadRequest { filter, until: head, ..ReadRequest::after(lane, after, 1_000) }).await?;
+                let filter =
+                    busway_core::Filter { tenant: Some(event.tenant.clone()), ..busway_core::Filter::default() };
+                let page = self
+                    .stores
+                    .log
+                    .read(ReadRequest { filter, until: head, ..ReadRequest::after(lane, after, 1_000) })
+                    .await?;
                 looked += page.entries.len();
                 let by_this = |entry: &Arc<Entry>| {
-                    entry.event().is_some_and(|event| !event.metadata.is_empty() && event.metadata.get("causationId").as_deref() == Some(&id))
+                    entry.event().is_some_and(|event| {
+                        !event.metadata.is_empty() && event.metadata.get("causationId").as_deref() == Some(&id)
+                    })
                 };
                 caused.extend(page.entries.into_iter().filter(by_this));
                 if page.looked <= after {

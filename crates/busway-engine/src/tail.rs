@@ -1,13 +1,8 @@
-use std::{collections::BinaryHeap, cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use busway_core::{Entry, Error, ErrorKind, Filter, LaneId, Patterns, Position, ReadRequest, Result, Seq, TenantId};
 
-use crate::{
-    Engine,
-    deliver::Found,
-    engine::Inner,
-    signal::Watcher,
-};
+use crate::{Engine, deliver::Found, engine::Inner, signal::Watcher};
 
 /// Entries read ahead of each lane.
 const AHEAD: usize = 256;
@@ -43,7 +38,10 @@ impl Engine {
 }
 
 fn lost(why: &str) -> Error {
-    Error::new(ErrorKind::PositionLost, format!("the position cannot be gone on from: {why}; start from now, or read GET /api/events"))
+    Error::new(
+        ErrorKind::PositionLost,
+        format!("the position cannot be gone on from: {why}; start from now, or read GET /api/events"),
+    )
 }
 
 /// Events as they are stored; ends with its owner.
@@ -145,7 +143,8 @@ impl Tail {
             };
             moved |= looked > after;
             self.looked[index] = self.looked[index].max(looked);
-            self.ahead.extend(entries.into_iter().filter(|entry| entry.event().is_some()).map(|entry| Reverse(Ahead(entry))));
+            self.ahead
+                .extend(entries.into_iter().filter(|entry| entry.event().is_some()).map(|entry| Reverse(Ahead(entry))));
             if self.ahead.is_empty() {
                 self.position.lanes[index] = looked;
             }

@@ -65,7 +65,10 @@ fn definition(types: &str, mode: Mode) -> Definition {
 async fn what_is_published_arrives_in_order_of_its_key() {
     let engine = engine(4).await;
     let handler = Noting::new(|_| Outcome::Done);
-    engine.subscribe(Owner::Installation, name("all"), definition("shift.*", Mode::Run), false, handler.clone()).await.unwrap();
+    engine
+        .subscribe(Owner::Installation, name("all"), definition("shift.*", Mode::Run), false, handler.clone())
+        .await
+        .unwrap();
     for n in 0..500 {
         engine.publish(vec![event("shift.created", Some("a"), n), event("other", None, n)]).await.unwrap();
     }
@@ -84,7 +87,10 @@ async fn a_failing_event_is_retried_then_dead_and_its_key_goes_on() {
         "{\"n\":1}" => Outcome::Retry { delay: None, error: "no".into() },
         _ => Outcome::Done,
     });
-    engine.subscribe(Owner::Installation, name("all"), definition("*", Mode::Run), false, handler.clone()).await.unwrap();
+    engine
+        .subscribe(Owner::Installation, name("all"), definition("*", Mode::Run), false, handler.clone())
+        .await
+        .unwrap();
     engine.publish((0..4).map(|n| event("t", Some("k"), n)).collect()).await.unwrap();
     loop {
         engine.idle().await.unwrap();

@@ -96,8 +96,11 @@ pub fn judge(
     let all = bounds;
     for bounds in bounds {
         let runs = runs_of(&records, &bounds.subscription);
-        let letters: BTreeMap<u64, &Lettered> =
-            letters.iter().filter(|letter| letter.subscription == bounds.subscription).map(|letter| (letter.event, letter)).collect();
+        let letters: BTreeMap<u64, &Lettered> = letters
+            .iter()
+            .filter(|letter| letter.subscription == bounds.subscription)
+            .map(|letter| (letter.event, letter))
+            .collect();
         let retried = asked(&records, &bounds.subscription, true);
         let discarded = asked(&records, &bounds.subscription, false);
         let mut acks: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
@@ -123,7 +126,10 @@ pub fn judge(
             violations.push(Violation::Repeated(bounds.subscription.clone(), repeated, most));
         }
         if bounds.ordered {
-            order(bounds, &runs, places, &acks, &retried, &letters, &discarded, &mut violations);
+            let lettered = |event: u64| {
+                letters.contains_key(&event) || retried.contains_key(&event) || discarded.contains_key(&event)
+            };
+            order(bounds, &runs, places, &acks, lettered, &mut violations);
             overlap(bounds, &runs, &losses, &mut violations);
         }
         count(bounds, &runs, losses.len() + left, &retried, &mut violations);
@@ -132,15 +138,21 @@ pub fn judge(
         let chance = losses.iter().filter(|(_, _, by, _)| by.is_none()).count();
         let innocent = || letters.values().filter(|letter| letter.lost && !killers.contains(&letter.event));
         if innocent().count() > chance + 2 * killers.len() * all.len() {
-            violations.extend(innocent().map(|letter| Violation::InnocentDead(bounds.subscription.clone(), letter.event)));
+            violations
+                .extend(innocent().map(|letter| Violation::InnocentDead(bounds.subscription.clone(), letter.event)));
         }
     }
     let attempts: usize = bounds.iter().map(|bounds| bounds.attempts as usize + 2).sum();
     for killer in killers {
-        let killed = losses.iter().filter(|(at, _, by, _)| *by == Some(*killer) && !in_replay(&records, *killer, *at)).count();
-        let asked: usize = bounds.iter().map(|bounds| {
-            asked(&records, &bounds.subscription, true).get(killer).map_or(0, Vec::len) * (bounds.attempts as usize + 2)
-        }).sum();
+        let killed =
+            losses.iter().filter(|(at, _, by, _)| *by == Some(*killer) && !in_replay(&records, *killer, *at)).count();
+        let asked: usize = bounds
+            .iter()
+            .map(|bounds| {
+                asked(&records, &bounds.subscription, true).get(killer).map_or(0, Vec::len)
+                    * (bounds.attempts as usize + 2)
+            })
+            .sum();
         let unlucky = losses.iter().filter(|(_, _, by, _)| *by != Some(*killer)).count();
         if killed > attempts + asked + unlucky {
             violations.push(Violation::KillerAlive("all".into(), *killer, killed));
@@ -187,8 +199,12 @@ fn asked(records: &[(super::Stamp, Record)], name: &str, retry: bool) -> BTreeMa
     let mut asked: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for (stamp, record) in records {
         match record {
-            Record::RetryAsked { subscription, event } if retry && subscription == name => asked.entry(*event).or_default().push(stamp.n),
-            Record::Discarded { subscription, event } if !retry && subscription == name => asked.entry(*event).or_default().push(stamp.n),
+            Record::RetryAsked { subscription, event } if retry && subscription == name => {
+                asked.entry(*event).or_default().push(stamp.n)
+            }
+            Record::Discarded { subscription, event } if !retry && subscription == name => {
+                asked.entry(*event).or_default().push(stamp.n)
+            }
             _ => {}
         }
     }
@@ -202,9 +218,7 @@ fn order(
     runs: &[Run],
     places: &BTreeMap<u64, u64>,
     acks: &BTreeMap<u64, Vec<u64>>,
-    retried: &BTreeMap<u64, Vec<u64>>,
-    letters: &BTreeMap<u64, &Lettered>,
-    discarded: &BTreeMap<u64, Vec<u64>>,
+    lettered: impl Fn(u64) -> bool,
     violations: &mut Vec<Violation>,
 ) {
     let mut keys: BTreeMap<&str, BTreeMap<u64, u64>> = BTreeMap::new();
@@ -214,7 +228,8 @@ fn order(
         }
     }
     let failed_before = |event: u64, at: u64| {
-        runs.iter().any(|run| run.event == event && run.ended.is_some_and(|(ended, how)| ended < at && how != Ended::Ack))
+        runs.iter()
+            .any(|run| run.event == event && run.ended.is_some_and(|(ended, how)| ended < at && how != Ended::Ack))
     };
     for events in keys.values() {
         let mut earlier: Vec<u64> = Vec::new();
@@ -224,8 +239,8 @@ fn order(
                     let acked = acks.get(before).and_then(|acks| acks.iter().min());
                     let settled = acked.is_some_and(|acked| acked < first);
                     // It may have been dead by then: it has failed before, and is or was a dead letter.
-                    let lettered = letters.contains_key(before) || retried.contains_key(before) || discarded.contains_key(before);
-                    if !settled && !(lettered && failed_before(*before, *first)) {
+                    let died = lettered(*before) && failed_before(*before, *first);
+                    if !settled && !died {
                         violations.push(Violation::OutOfOrder(bounds.subscription.clone(), *event, *before));
                     }
                 }
@@ -248,7 +263,8 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
         for (index, run) in runs.iter().enumerate() {
             let end = run.ended.map_or(u64::MAX, |(at, _)| at);
             for later in runs[index + 1..].iter().take_while(|later| later.started < end) {
-                let lost = |of: &Run| losses.iter().any(|(at, process, ..)| *process == of.process && *at < later.started);
+                let lost =
+                    |of: &Run| losses.iter().any(|(at, process, ..)| *process == of.process && *at < later.started);
                 let excused = lost(run) || lost(later);
                 if !excused {
                     violations.push(Violation::Overlap(bounds.subscription.clone(), run.event, later.event));
@@ -260,7 +276,13 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
 
 /// An event runs no more often than it has attempts, but for lost processes and those that handed it back. How
 /// often one runs that an operator had run again is not counted: a request whose answer is lost may be made twice.
-fn count(bounds: &Bounds, runs: &[Run], losses: usize, retried: &BTreeMap<u64, Vec<u64>>, violations: &mut Vec<Violation>) {
+fn count(
+    bounds: &Bounds,
+    runs: &[Run],
+    losses: usize,
+    retried: &BTreeMap<u64, Vec<u64>>,
+    violations: &mut Vec<Violation>,
+) {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
     for run in runs.iter().filter(|run| !retried.contains_key(&run.event)) {
         *counts.entry(run.event).or_default() += 1;

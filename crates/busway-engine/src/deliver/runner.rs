@@ -8,14 +8,10 @@ use std::{
 };
 
 use busway_core::{
-    Body, CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Filter, Order, Patterns, ReadRequest, Request, Result,
-    Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
+    Body, CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Filter, Order, Patterns, ReadRequest, Request,
+    Result, Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
 };
-use futures::{
-    FutureExt, StreamExt,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -359,17 +355,16 @@ impl Shift {
         self.name_turns();
         self.look_at_segments();
         self.adopting = self.lane.stored().segments.last().map_or(0, |segment| segment.revision);
-        let tenants = plan.turns.iter().filter_map(|(turn, ..)| Some((*turn, self.tenants.get(turn)?.clone()))).collect();
+        let tenants =
+            plan.turns.iter().filter_map(|(turn, ..)| Some((*turn, self.tenants.get(turn)?.clone()))).collect();
         let place = self.runner.place.clone();
         self.under_way.push(place.carry_out(plan, tenants, None).map(Happened::Committed).boxed());
         true
     }
 
     fn start_read(&mut self) -> bool {
-        if let Some(wish) = self.at_end.take() {
-            if self.read_on(wish) {
-                return true;
-            }
+        if self.at_end.take().is_some_and(|wish| self.read_on(wish)) {
+            return true;
         }
         // The lane's own wish may wait at the end; held tenants have wishes of their own.
         while let Some(wish) = self.lane.poll_read() {
@@ -452,7 +447,8 @@ impl Shift {
     fn took(&mut self, wish: ReadWish, mut entries: Vec<Read>, looked: Seq) {
         entries.retain(|read| self.wanted(&read.entry));
         let handler = &self.runner.work.handler;
-        let unfit = entries.iter().filter_map(|read| read.entry.event()).find(|event| !handler.handles(&event.event_type));
+        let unfit =
+            entries.iter().filter_map(|read| read.entry.event()).find(|event| !handler.handles(&event.event_type));
         if let Some(event) = unfit {
             tracing::warn!(
                 subscription = %self.record.name, event_type = %event.event_type,
@@ -544,7 +540,9 @@ impl Shift {
             }
             Happened::Requests(Ok(requests)) => {
                 let (id, lane) = (self.record.id, self.runner.place.lane);
-                self.lane.requested(requests.into_iter().filter(|request| request.subscription == id && request.lane == lane));
+                self.lane.requested(
+                    requests.into_iter().filter(|request| request.subscription == id && request.lane == lane),
+                );
             }
             Happened::Requests(Err(error)) => {
                 tracing::warn!(%error, subscription = %self.record.name, "requests cannot be read, trying again");
@@ -608,7 +606,7 @@ impl Shift {
     fn show(&self) {
         let shown = &self.runner.shown;
         shown.running.store(self.lane.running() as u64, Ordering::Relaxed);
-        shown.cursor.store(self.lane.cursor(), Ordering::Relaxed);
+        shown.cursor.store(self.lane.cursor(), Ordering::Release);
         shown.broken.store(self.lane.is_broken().into(), Ordering::Relaxed);
         shown.saturated.store(self.lane.is_saturated().into(), Ordering::Relaxed);
         let now = self.runner.place.seam.steady();

@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use busway_core::{
-    Body, CommitOutcome, DeadLetter, Entry, Error, ErrorKind, LaneCommit, LaneId, Result, Seam, Seq, Stores, SubscriptionRecord,
-    TenantId, TurnId, TurnRecord, Undecodable,
+    Body, CommitOutcome, DeadLetter, Entry, Error, ErrorKind, LaneCommit, LaneId, Result, Seam, Seq, Stores,
+    SubscriptionRecord, TenantId, TurnId, TurnRecord, Undecodable,
 };
 
 use crate::lane::Plan;
@@ -33,7 +33,10 @@ impl Place {
             };
             match attempt.await {
                 Ok(outcome) => return Ok(outcome),
-                Err(error) if patience.is_some_and(|patience| self.seam.clock().elapsed().saturating_sub(began) >= patience) => {
+                Err(error)
+                    if patience
+                        .is_some_and(|patience| self.seam.clock().elapsed().saturating_sub(began) >= patience) =>
+                {
                     return Err(Error::new(ErrorKind::OutcomeUnknown, error.detail()).with_source(error));
                 }
                 Err(error) => {
@@ -100,7 +103,10 @@ impl Place {
         }
         match self.stores.checkpoints.dead_letter_of(self.subscription.id, self.lane, seq).await? {
             Some(letter) => Ok(letter.entry),
-            None => Err(Error::new(ErrorKind::PositionLost, format!("event {seq} of lane {} is not in the log any more", self.lane))),
+            None => Err(Error::new(
+                ErrorKind::PositionLost,
+                format!("event {seq} of lane {} is not in the log any more", self.lane),
+            )),
         }
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Checkpoint, Checkpoints, Clock, CommitOutcome, DeadLetter, DeadLetterQuery, Entry, Error, ErrorKind,
-    Event, Heads, LaneCommit, LaneId, LaneRecord, Log, ManualClock, MemberId, MemberRecord, OperationRecord, Page, Payload, Pulse,
-    Random, ReadPage, ReadRequest, Request, RequestKind, Result, SeededRandom, Seq, Stores, SubscriptionId, SubscriptionRecord, TenantId,
-    Timestamp, Wake,
+    Appended, Capabilities, Checkpoint, Checkpoints, Clock, CommitOutcome, DeadLetter, DeadLetterQuery, Entry, Error,
+    ErrorKind, Event, Heads, LaneCommit, LaneId, LaneRecord, Log, ManualClock, MemberId, MemberRecord, OperationRecord,
+    Page, Payload, Pulse, Random, ReadPage, ReadRequest, Request, RequestKind, Result, SeededRandom, Seq, Stores,
+    SubscriptionId, SubscriptionRecord, TenantId, Timestamp, Wake,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -38,7 +38,14 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(seed: u64, clock: Arc<ManualClock>, faults: (u64, u64)) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Open), changed: Notify::new(), wake: watch::Sender::new(0), random: SeededRandom::new(seed), clock, faults: Mutex::new(faults) })
+        Arc::new(Self {
+            state: Mutex::new(State::Open),
+            changed: Notify::new(),
+            wake: watch::Sender::new(0),
+            random: SeededRandom::new(seed),
+            clock,
+            faults: Mutex::new(faults),
+        })
     }
 
     pub fn set(&self, state: State) {
@@ -157,7 +164,12 @@ impl Log for Flaky {
 
 #[async_trait]
 impl Checkpoints for Flaky {
-    async fn save_subscription(&self, record: &SubscriptionRecord, expected: Option<u64>, start: &[Seq]) -> Result<bool> {
+    async fn save_subscription(
+        &self,
+        record: &SubscriptionRecord,
+        expected: Option<u64>,
+        start: &[Seq],
+    ) -> Result<bool> {
         self.gate.through(self.stores.checkpoints.save_subscription(record, expected, start)).await
     }
 

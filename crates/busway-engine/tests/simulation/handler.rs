@@ -85,7 +85,6 @@ impl Handler for Acting {
             if self.gate.state() == State::Dead {
                 std::future::pending::<()>().await;
             }
-            self.gate.pass().await;
             let event = number(delivery.event.payload.as_str());
             let run = self.manners.runs.fetch_add(1, Ordering::Relaxed);
             self.history.note(

@@ -58,7 +58,9 @@ fn every_seed_keeps_every_guarantee() {
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     for (seed, violations) in &broken {
-        println!("seed {seed}: {violations:?}\nreplay: BUSWAY_SIM_SEED={seed} cargo test -p busway-engine --test simulation -- --nocapture");
+        println!(
+            "seed {seed}: {violations:?}\nreplay: BUSWAY_SIM_SEED={seed} cargo test -p busway-engine --test simulation -- --nocapture"
+        );
     }
     assert!(broken.is_empty(), "{} of the seeds break a promise", broken.len());
 }

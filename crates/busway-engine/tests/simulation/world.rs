@@ -7,8 +7,9 @@ use std::{
 };
 
 use busway_core::{
-    Clock, DeadCause, DeadLetterQuery, Definition, EventType, Key, ManualClock, Mode, NewEvent, OnDead, Order, Owner, Patterns,
-    LaneId, Payload, Random, ReadRequest, Retry, Seam, SeededRandom, Start, Stores, SubscriptionName, TenantId, Timestamp, memory::Memory,
+    Clock, DeadCause, DeadLetterQuery, Definition, EventType, Key, LaneId, ManualClock, Mode, NewEvent, OnDead, Order,
+    Owner, Patterns, Payload, Random, ReadRequest, Retry, Seam, SeededRandom, Start, Stores, SubscriptionName,
+    TenantId, Timestamp, memory::Memory,
 };
 use busway_engine::{
     Config, Engine,
@@ -61,11 +62,8 @@ impl World {
         };
         let mut definitions = BTreeMap::new();
         for name in ["one", "two"].iter().take(1 + pick(2) as usize) {
-            let retry = Retry {
-                attempts: 1 + pick(3) as u32,
-                delay_ms: [1, 200, 2_000][pick(3) as usize],
-                ..Retry::default()
-            };
+            let retry =
+                Retry { attempts: 1 + pick(3) as u32, delay_ms: [1, 200, 2_000][pick(3) as usize], ..Retry::default() };
             let definition = Definition {
                 start: Start::Earliest,
                 order: [Order::Key, Order::Key, Order::Type, Order::None][pick(4) as usize],
@@ -126,7 +124,8 @@ impl World {
         let process = processes.len();
         let gate = Gate::new(self.seed ^ (process as u64 + 1).wrapping_mul(0x9e37), self.clock.clone(), self.faults);
         processes.push(Process { gate: gate.clone(), engine: None, leaving: false });
-        let seam = Seam::new(self.clock.clone(), Arc::new(SeededRandom::new(self.seed.wrapping_add(process as u64) << 8)));
+        let seam =
+            Seam::new(self.clock.clone(), Arc::new(SeededRandom::new(self.seed.wrapping_add(process as u64) << 8)));
         let stores = Flaky::stores(gate.clone(), self.gates.clone(), self.stores.clone());
         let (config, definitions) = (self.config.clone(), self.definitions.clone());
         let (clock, history, manners) = (self.clock.clone(), self.history.clone(), self.manners.clone());
@@ -149,9 +148,8 @@ impl World {
                     unordered: definition.order == Order::None,
                 });
                 let name = SubscriptionName::new(name.as_str()).unwrap();
-                while let Err(error) = engine
-                    .subscribe(Owner::Installation, name.clone(), definition.clone(), true, handler.clone())
-                    .await
+                while let Err(error) =
+                    engine.subscribe(Owner::Installation, name.clone(), definition.clone(), true, handler.clone()).await
                 {
                     if !error.is_temporary() {
                         break;
@@ -165,7 +163,8 @@ impl World {
 
     fn alive(&self) -> Vec<usize> {
         let processes = self.processes.lock().unwrap();
-        let alive = processes.iter().enumerate().filter(|(_, process)| process.gate.state() != State::Dead && !process.leaving);
+        let alive =
+            processes.iter().enumerate().filter(|(_, process)| process.gate.state() != State::Dead && !process.leaving);
         alive.map(|(index, _)| index).collect()
     }
 
@@ -304,7 +303,8 @@ impl World {
                     let _ = engine.put(owner, name, definition, true).await;
                 }
                 _ => {
-                    let query = DeadLetterQuery { name: Some(name.clone()), limit: 1_000, ..DeadLetterQuery::default() };
+                    let query =
+                        DeadLetterQuery { name: Some(name.clone()), limit: 1_000, ..DeadLetterQuery::default() };
                     let note = async |history: &History| {
                         for letter in engine.dead_letters(&query).await.map(|page| page.items).unwrap_or_default() {
                             let event = number(letter.entry.event().unwrap().payload.as_str());
@@ -375,7 +375,8 @@ impl World {
                 ordered: definition.order != Order::None,
             })
             .collect();
-        let (summary, mut violations) = judge(&self.history, &bounds, &self.places().await, &letters, &self.manners.killers);
+        let (summary, mut violations) =
+            judge(&self.history, &bounds, &self.places().await, &letters, &self.manners.killers);
         violations.extend(stuck.map(Violation::Stuck));
         (summary, violations)
     }
@@ -410,7 +411,11 @@ impl World {
     async fn unblock(&self) {
         for (name, _) in self.definitions.iter().filter(|(_, definition)| definition.on_dead == OnDead::Block) {
             let Some(engine) = self.some_engine() else { return };
-            let query = DeadLetterQuery { name: Some(SubscriptionName::new(name.as_str()).unwrap()), limit: 1_000, ..DeadLetterQuery::default() };
+            let query = DeadLetterQuery {
+                name: Some(SubscriptionName::new(name.as_str()).unwrap()),
+                limit: 1_000,
+                ..DeadLetterQuery::default()
+            };
             let page = self.stores.checkpoints.dead_letters(&query).await.unwrap();
             for letter in page.items {
                 let event = number(letter.entry.event().unwrap().payload.as_str());
@@ -442,14 +447,22 @@ impl World {
             for (lane, held, needed) in self.stores.checkpoints.hold_counts(record.id).await.unwrap() {
                 if held > 0 || needed != u64::MAX {
                     let stored = self.stores.checkpoints.lane(record.id, lane).await.unwrap().unwrap();
-                    standing += &format!("{} {:?} lane {lane} holds {:?} {:?}; ", record.name, record.control, stored.holds, stored.turns);
+                    standing += &format!(
+                        "{} {:?} lane {lane} holds {:?} {:?}; ",
+                        record.name, record.control, stored.holds, stored.turns
+                    );
                 }
             }
             for (_, lane, checkpoint) in self.stores.checkpoints.checkpoints(Some(record.id)).await.unwrap() {
                 let replay = record.replay.is_some();
                 if replay || checkpoint.position < heads.seqs[usize::from(lane.0)] || checkpoint.handed.is_some() {
                     let what = if replay { " replay" } else { "" };
-                    standing += &format!("{}{what} {:?} lane {lane} {checkpoint:?} head {}; ", record.name, record.control, heads.seqs[usize::from(lane.0)]);
+                    standing += &format!(
+                        "{}{what} {:?} lane {lane} {checkpoint:?} head {}; ",
+                        record.name,
+                        record.control,
+                        heads.seqs[usize::from(lane.0)]
+                    );
                 }
             }
         }
@@ -464,7 +477,8 @@ impl World {
         let mut places = BTreeMap::new();
         for lane in 0..self.stores.log.lanes() {
             let page = self.stores.log.read(ReadRequest::after(LaneId(lane), 0, 100_000)).await.unwrap();
-            places.extend(page.entries.iter().map(|entry| (number(entry.event().unwrap().payload.as_str()), entry.seq)));
+            places
+                .extend(page.entries.iter().map(|entry| (number(entry.event().unwrap().payload.as_str()), entry.seq)));
         }
         places
     }
