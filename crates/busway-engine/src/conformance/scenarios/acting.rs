@@ -1,5 +1,8 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,6 +17,9 @@ use crate::{
     BoxFuture, Delivery, Handler, Outcome,
     conformance::{Ended, History, Record},
 };
+
+/// Tells runs of one history from each other.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// What a handler does with one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,41 +80,48 @@ impl Seen {
 
 /// Everything that the handlers of one subscription saw. Clones share one book.
 #[derive(Clone, Default)]
-pub(super) struct Book(Arc<Mutex<Vec<Seen>>>);
+pub(super) struct Book(Arc<Mutex<Pages>>);
+
+#[derive(Default)]
+struct Pages {
+    seen: Vec<Seen>,
+    running: usize,
+    acked: usize,
+}
 
 impl Book {
-    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+    fn lock(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every run so far, in the order of their starts.
     pub(super) fn runs(&self) -> Vec<Seen> {
-        self.lock().clone()
+        self.lock().seen.clone()
     }
 
     /// How many were acknowledged.
     pub(super) fn acked(&self) -> usize {
-        self.lock().iter().filter(|seen| seen.acked()).count()
+        self.lock().acked
     }
 
     /// How many runs were begun.
     pub(super) fn begun(&self) -> usize {
-        self.lock().len()
+        self.lock().seen.len()
     }
 
     /// The numbers of the events that were acknowledged, in the order of their starts.
     pub(super) fn numbers(&self) -> Vec<u64> {
-        self.lock().iter().filter(|seen| seen.acked()).map(|seen| seen.n).collect()
+        self.lock().seen.iter().filter(|seen| seen.acked()).map(|seen| seen.n).collect()
     }
 
     /// Every run of an event.
     pub(super) fn of(&self, n: u64) -> Vec<Seen> {
-        self.lock().iter().filter(|seen| seen.n == n).cloned().collect()
+        self.lock().seen.iter().filter(|seen| seen.n == n).cloned().collect()
     }
 
     /// Runs under way.
     pub(super) fn running(&self) -> usize {
-        self.lock().iter().filter(|seen| seen.ended.is_none()).count()
+        self.lock().running
     }
 }
 
@@ -139,10 +152,10 @@ impl Acting {
     /// Writes down that a run has begun.
     fn begin(self: &Arc<Self>, delivery: &Delivery) -> Running {
         let started = self.clock.elapsed();
-        let mut runs = self.book.lock();
-        let index = runs.len();
-        let alive = runs.iter().filter(|seen| seen.ended.is_none()).count();
-        runs.push(Seen {
+        let mut pages = self.book.lock();
+        pages.running += 1;
+        let (index, beside) = (pages.seen.len(), pages.running);
+        pages.seen.push(Seen {
             member: self.member,
             n: number(&delivery.event),
             event: Arc::clone(&delivery.event),
@@ -152,10 +165,10 @@ impl Acting {
             replay: delivery.replay,
             started,
             ended: None,
-            beside: alive + 1,
+            beside,
         });
-        drop(runs);
-        let run = self.history.records().len() as u64;
+        drop(pages);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
         self.history.note(
             started,
             Record::Started {
@@ -184,7 +197,11 @@ impl Running {
     fn end(&mut self, ended: Ended) {
         self.noted = true;
         let now = self.acting.clock.elapsed();
-        self.acting.book.lock()[self.index].ended = Some((now, ended));
+        let mut pages = self.acting.book.lock();
+        pages.running -= 1;
+        pages.acked += usize::from(ended == Ended::Ack);
+        pages.seen[self.index].ended = Some((now, ended));
+        drop(pages);
         self.acting.history.note(now, Record::Finished { run: self.run, ended });
     }
 }

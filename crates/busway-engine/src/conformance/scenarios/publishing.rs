@@ -66,7 +66,7 @@ pub(super) async fn what_is_delivered_is_what_was_published(stage: &Stage) -> Ou
         "{\"n\":1, \"b\" : [ ],\"a\":-0.0}".into(),
         "{\"n\":2,\"max\":9223372036854775807,\"more\":18446744073709551616,\"tiny\":5e-324}".into(),
         "{\"n\":3,\"text\":\"a\\u0000\u{7ff}\u{ffff}\u{10ffff}\"}".into(),
-        format!("{{\"n\":4,\"x\":\"{}\"}}", "y".repeat((256 << 10) - 14)),
+        format!("{{\"n\":4,\"x\":\"{}\"}}", "y".repeat((256 << 10) - 16)),
     ];
     let payloads = texts.iter().map(Payload::from_json).collect::<Result<Vec<_>, _>>()?;
     let events = payloads.iter().map(|payload| {

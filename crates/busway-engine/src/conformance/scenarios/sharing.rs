@@ -42,6 +42,8 @@ pub(super) async fn members_share_a_subscription_and_hold_no_event_at_once(stage
     let script = |_: &crate::Delivery| Act::Last(Duration::from_millis(20));
     one.work(stage, "shared", &run(), &book, script).await?;
     two.work(stage, "shared", &run(), &book, script).await?;
+    // Until each has heard of the other.
+    stage.pass(Stage::config().lease).await;
     stage.publish(&one, (0..300).map(|n| keyed(n, &format!("k{}", n % 32))).collect()).await?;
     stage.settled().await?;
     ensure_eq!(sorted(book.numbers()), (0..300).collect::<Vec<_>>(), "what they got together, each once");

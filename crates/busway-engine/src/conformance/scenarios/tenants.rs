@@ -23,9 +23,8 @@ pub(super) async fn a_tenant_sees_nothing_of_another(stage: &Stage) -> Outcome {
     stage.drive(member.engine.subscribe(acme.clone(), name("s"), run(), false, handler)).await?;
     let events = (0..40).map(|n| keyed(n, "same").with_tenant(tenant(if n % 2 == 0 { "acme" } else { "hill" })));
     stage.publish(&member, events.collect()).await?;
-    // Late enough that they read the log and not what was just read for all.
     for (owner, odd) in [(&acme, 0), (&hill, 1)] {
-        let pulled = stage.drive(member.engine.pull(owner, &name("p"), 100, Duration::ZERO)).await?;
+        let pulled = stage.drive(member.engine.pull(owner, &name("p"), 400, Duration::ZERO)).await?;
         let numbers: Vec<u64> =
             pulled.iter().filter_map(|leased| leased.entry.event().map(|event| number(event))).collect();
         ensure_eq!(numbers, (0..40).filter(|n| n % 2 == odd).collect::<Vec<_>>(), "what {owner} pulls");
@@ -83,7 +82,7 @@ pub(super) async fn a_tenant_that_reads_the_past_sees_its_own_alone(stage: &Stag
     let book = Book::default();
     let handler = std::sync::Arc::new(reader.acting("s", run().order, &book, |_| Act::Done));
     stage.drive(reader.engine.subscribe(hill.clone(), name("s"), run(), false, handler)).await?;
-    let pulled = stage.drive(reader.engine.pull(&hill, &name("p"), 100, Duration::ZERO)).await?;
+    let pulled = stage.drive(reader.engine.pull(&hill, &name("p"), 400, Duration::ZERO)).await?;
     let pulled: Vec<u64> = pulled.iter().filter_map(|leased| leased.entry.event().map(|event| number(event))).collect();
     let wanted: Vec<u64> = (0..40).filter(|n| n % 2 == 1).collect();
     ensure_eq!(pulled, wanted, "what is pulled");
