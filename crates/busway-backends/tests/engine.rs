@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use busway_backends::sqlite::{Config, Sqlite, Synchronous};
-use busway_core::{ManualClock, Result, Seam, Stores, SystemClock, SystemRandom, Clock, conformance::Backend};
+use busway_core::{Clock, ManualClock, Result, Seam, Stores, SystemClock, SystemRandom, conformance::Backend};
 
 struct Fresh {
     folder: tempfile::TempDir,

@@ -58,7 +58,7 @@ impl OtherProcess {
     fn command(role: Role, file: &Path) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "other_process::in_this_role", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "other_process::in_this_role", "--nocapture", "--test-threads=1"])
             .env(ROLE, format!("{role:?}"))
             .env(FILE, file)
             .stdin(Stdio::piped())
@@ -99,7 +99,6 @@ impl Drop for OtherProcess {
 }
 
 #[tokio::test]
-#[ignore = "run by the tests beside it, as another process"]
 async fn in_this_role() {
     let (Ok(role), Ok(file)) = (std::env::var(ROLE), std::env::var(FILE)) else { return };
     let open = || Sqlite::open(one_lane(Path::new(&file)), Seam::system());
