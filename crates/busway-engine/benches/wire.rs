@@ -3,7 +3,7 @@
 use std::{hint::black_box, sync::Arc};
 
 use busway_core::{Body, Entry, Event, LaneId, TenantId, Timestamp, wire};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use uuid::Uuid;
 
 /// An event as an application posts it, with a payload of about this many bytes.
@@ -15,20 +15,21 @@ fn event(payload: usize) -> String {
 }
 
 fn read(c: &mut Criterion) {
-    let mut group = c.benchmark_group("read");
+    let mut group = c.benchmark_group("wire_read");
+    // As in `dispatch`: the median of many short samples, of which few are interrupted.
+    group.sampling_mode(SamplingMode::Flat).sample_size(2_000).nresamples(1_000);
     for payload in [100, 1_000, 10_000] {
         let one = event(payload);
-        group.throughput(Throughput::Elements(1));
         group.bench_function(format!("one_{payload}"), |b| b.iter(|| wire::parse_batch(black_box(&one))));
-        let batch = format!("[{}]", vec![one; 100].join(","));
-        group.throughput(Throughput::Elements(100));
-        group.bench_function(format!("hundred_{payload}"), |b| b.iter(|| wire::parse_batch(black_box(&batch))));
+        let batch = format!("[{}]", vec![one; 10].join(","));
+        group.bench_function(format!("ten_{payload}"), |b| b.iter(|| wire::parse_batch(black_box(&batch))));
     }
     group.finish();
 }
 
 fn write(c: &mut Criterion) {
-    let mut group = c.benchmark_group("write");
+    let mut group = c.benchmark_group("wire_write");
+    group.sampling_mode(SamplingMode::Flat).sample_size(2_000).nresamples(1_000);
     for payload in [100, 1_000, 10_000] {
         let new = wire::parse_event(&event(payload)).expect("an event");
         let event = Event {
