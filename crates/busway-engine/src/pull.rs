@@ -269,6 +269,9 @@ impl Inner {
         max: usize,
     ) -> Result<(Vec<Leased>, Option<Timestamp>)> {
         self.look_at_versions(record).await?;
+        // What was stored before the call is handed out by it, whether or not the reader has come to it.
+        let heads = self.stores.log.heads().await?.seqs;
+        let heads = &heads;
         let lanes = usize::from(self.stores.log.lanes());
         let first = self.pulls.turn.fetch_add(1, Ordering::Relaxed);
         let order = (0..lanes).map(|index| LaneId(((first + index) % lanes) as u16));
@@ -282,7 +285,7 @@ impl Inner {
             Some((lane, quota))
         });
         let rounds = asked.filter(|(_, quota)| *quota > 0).map(|(lane, quota)| async move {
-            self.pull_lane(record, lane, quota).await.map(|got| (lane, quota, got))
+            self.pull_lane(record, lane, heads[usize::from(lane.0)], quota).await.map(|got| (lane, quota, got))
         });
         for (lane, quota, (got, next)) in futures::future::try_join_all(rounds).await? {
             due = [due, next].into_iter().flatten().min();
@@ -296,7 +299,7 @@ impl Inner {
             if leased.len() >= max {
                 break;
             }
-            let (got, next) = self.pull_lane(record, lane, max - leased.len()).await?;
+            let (got, next) = self.pull_lane(record, lane, heads[usize::from(lane.0)], max - leased.len()).await?;
             due = [due, next].into_iter().flatten().min();
             leased.extend(got);
         }
@@ -307,6 +310,7 @@ impl Inner {
         &self,
         record: &Arc<SubscriptionRecord>,
         lane: LaneId,
+        head: Seq,
         max: usize,
     ) -> Result<(Vec<Leased>, Option<Timestamp>)> {
         let cached = self.pulls.lane(record.id, lane);
@@ -323,7 +327,7 @@ impl Inner {
             let mut bodies: HashMap<Seq, Arc<Entry>> = HashMap::new();
             while leases.len() < max && pulled.held() < self.config.max_holds {
                 let left = max - leases.len();
-                let (reads, looked) = self.read_for(record, &pulled, lane, left).await?;
+                let (reads, looked) = self.read_for(record, &pulled, lane, head, left).await?;
                 let after = pulled.position();
                 if looked <= after {
                     break;
@@ -462,6 +466,7 @@ impl Inner {
         record: &SubscriptionRecord,
         pulled: &PullLane,
         lane: LaneId,
+        head: Seq,
         max: usize,
     ) -> Result<(Vec<Read>, Seq)> {
         let after = pulled.position();
@@ -482,7 +487,7 @@ impl Inner {
             None => true,
         };
         match self.reader.after(lane, after, max) {
-            Found::AtEnd => return Ok((Vec::new(), after)),
+            Found::AtEnd if head <= after => return Ok((Vec::new(), after)),
             Found::Entries(reads, looked) if looked <= until => {
                 return Ok((reads.into_iter().filter(|read| wanted(&read.entry)).collect(), looked));
             }
