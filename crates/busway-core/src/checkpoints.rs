@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Definition, Entry, EventType, KeyId, LaneId, Owner, Payload, Result, Seq, SubscriptionName, TenantId,
-    Timestamp, TurnId,
+    Definition, Entry, EventType, KeyId, LaneId, Owner, Payload, Result, Seq, SubscriptionName, TenantId, Timestamp,
+    TurnId,
 };
 
 /// Which subscription; another one made later under the same name has another id.
@@ -539,7 +539,12 @@ pub trait Checkpoints: Send + Sync + 'static {
     /// Saves a subscription if the stored version is `expected` (`None`: if neither its id nor, unless it is
     /// a replay, its (owner, name) is stored). Made with one [`Checkpoint::starting`] per position of `start`,
     /// which counts only then. False if refused. `record.version` is what is stored.
-    async fn save_subscription(&self, record: &SubscriptionRecord, expected: Option<u64>, start: &[Seq]) -> Result<bool>;
+    async fn save_subscription(
+        &self,
+        record: &SubscriptionRecord,
+        expected: Option<u64>,
+        start: &[Seq],
+    ) -> Result<bool>;
 
     /// All subscriptions, replays included.
     async fn subscriptions(&self) -> Result<Vec<SubscriptionRecord>>;
@@ -614,4 +619,3 @@ impl HoldRecord {
         self.head.or(self.backlog.first().copied()).unwrap_or(Seq::MAX)
     }
 }
-

@@ -75,14 +75,35 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Every kind, in the order of `docs/errors/`.
     pub const ALL: &'static [ErrorKind] = &[
-        ErrorKind::InvalidEvent, ErrorKind::UnknownEventType, ErrorKind::InvalidBody, ErrorKind::BadRequest,
-        ErrorKind::DefinitionDiffers, ErrorKind::WrongMode, ErrorKind::Busy, ErrorKind::Stale,
-        ErrorKind::PositionLost, ErrorKind::NotFound, ErrorKind::Unauthorized, ErrorKind::Forbidden,
-        ErrorKind::MethodNotAllowed, ErrorKind::TooLarge, ErrorKind::UnsupportedMediaType,
-        ErrorKind::Unsupported, ErrorKind::StorageFull, ErrorKind::Overloaded, ErrorKind::Unreachable,
-        ErrorKind::OutcomeUnknown, ErrorKind::BackendTooOld, ErrorKind::StoreTooNew,
-        ErrorKind::NetworkFileSystem, ErrorKind::Corrupt, ErrorKind::AddressInUse,
-        ErrorKind::InvalidConfiguration, ErrorKind::Closed, ErrorKind::Handler, ErrorKind::Internal,
+        ErrorKind::InvalidEvent,
+        ErrorKind::UnknownEventType,
+        ErrorKind::InvalidBody,
+        ErrorKind::BadRequest,
+        ErrorKind::DefinitionDiffers,
+        ErrorKind::WrongMode,
+        ErrorKind::Busy,
+        ErrorKind::Stale,
+        ErrorKind::PositionLost,
+        ErrorKind::NotFound,
+        ErrorKind::Unauthorized,
+        ErrorKind::Forbidden,
+        ErrorKind::MethodNotAllowed,
+        ErrorKind::TooLarge,
+        ErrorKind::UnsupportedMediaType,
+        ErrorKind::Unsupported,
+        ErrorKind::StorageFull,
+        ErrorKind::Overloaded,
+        ErrorKind::Unreachable,
+        ErrorKind::OutcomeUnknown,
+        ErrorKind::BackendTooOld,
+        ErrorKind::StoreTooNew,
+        ErrorKind::NetworkFileSystem,
+        ErrorKind::Corrupt,
+        ErrorKind::AddressInUse,
+        ErrorKind::InvalidConfiguration,
+        ErrorKind::Closed,
+        ErrorKind::Handler,
+        ErrorKind::Internal,
     ];
 
     /// The code, `snake_case`.
@@ -191,7 +212,14 @@ pub struct Error {
 impl Error {
     /// An error of this kind; `detail` says what happened and the way out.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, status: kind.status(), detail: detail.into(), fields: Vec::new(), context: Vec::new(), source: None }
+        Self {
+            kind,
+            status: kind.status(),
+            detail: detail.into(),
+            fields: Vec::new(),
+            context: Vec::new(),
+            source: None,
+        }
     }
 
     /// An error that names the fields at fault.

@@ -27,9 +27,9 @@ pub mod wire;
 pub use capability::{Capabilities, Dedupe, Durability};
 pub use checkpoints::{
     Checkpoint, Checkpoints, CommitOutcome, Control, DeadCause, DeadLetter, DeadLetterQuery, Failure, Handed,
-    HoldRecord, HoldState, LaneCommit, LaneRecord, MemberId, MemberRecord, OperationRecord, OperationState,
-    Page, Pulse, ReplayOf, Request, RequestKind, Segment, SubscriptionId, SubscriptionRecord, SubscriptionState,
-    TurnRecord, Version,
+    HoldRecord, HoldState, LaneCommit, LaneRecord, MemberId, MemberRecord, OperationRecord, OperationState, Page,
+    Pulse, ReplayOf, Request, RequestKind, Segment, SubscriptionId, SubscriptionRecord, SubscriptionState, TurnRecord,
+    Version,
 };
 pub use definition::{Backoff, Definition, Mode, OnDead, Order, Retry, Start};
 pub use error::{BoxError, Error, ErrorKind, FieldError, Result, Status};

@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{
-    Capabilities, Checkpoints, Entry, Epoch, Event, LaneId, Patterns, Result, Seq, TenantId, Timestamp,
-};
+use crate::{Capabilities, Checkpoints, Entry, Epoch, Event, LaneId, Patterns, Result, Seq, TenantId, Timestamp};
 
 /// What became of one appended event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
