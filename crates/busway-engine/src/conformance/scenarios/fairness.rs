@@ -4,20 +4,18 @@ use busway_core::{Clock, conformance::Outcome};
 
 use super::{
     acting::{Act, Book},
-    material::{event, keyed, number, run, scaled, tenant},
+    material::{event, keyed, number, run, scaled, sorted, tenant},
     stage::Stage,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Publishes many of one tenant, lets them pile up, and then one of another; both of one key, so that they are in
-/// one lane where lanes are chosen by keys alone.
+/// Publishes many of one tenant, lets them pile up, and then one each of enough others that some share its lane.
 async fn crowd(stage: &Stage, many: u64, restart: bool) -> Outcome {
     let book = Book::default();
     let script = |_: &crate::Delivery| Act::Last(Duration::from_millis(10));
     let mut member = stage.join().await?;
     member.work(stage, "s", &run(), &book, script).await?;
-    // Enough tenants that one of them shares a lane with the crowd, however many lanes there are.
     stage.publish(&member, (0..many).map(event).collect()).await?;
     stage.pass(SECOND * 3).await;
     if restart {
@@ -41,6 +39,8 @@ async fn crowd(stage: &Stage, many: u64, restart: bool) -> Outcome {
         let waited = run.started.saturating_sub(began);
         ensure!(waited <= SECOND, "event {} of {} waited {waited:?} behind the crowd", run.n, run.event.tenant);
     }
+    stage.settled().await?;
+    ensure!(sorted(book.numbers()).into_iter().eq(0..many + 32), "not everything was delivered, or not once");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use busway_core::{Definition, Order, Random, SeededRandom, conformance::Outcome}
 
 use super::{
     acting::{Act, Book},
-    material::{event, keyed, run, sorted, tenant, typed},
+    material::{event, keyed, number, run, sorted, tenant, typed},
     member::Member,
     stage::Stage,
 };
@@ -126,7 +126,7 @@ pub(super) async fn order_by_type_runs_one_of_a_type_and_tenant_at_a_time(stage:
     let definition = Definition { order: Order::Type, ..run() };
     member
         .work(stage, "s", &definition, &book, |delivery| match delivery.attempt {
-            1 if super::material::number(&delivery.event) % 5 == 0 => Act::Fail,
+            1 if number(&delivery.event).is_multiple_of(5) => Act::Fail,
             _ => Act::Last(Duration::from_millis(10)),
         })
         .await?;
@@ -149,7 +149,7 @@ pub(super) async fn no_order_lets_events_of_a_key_run_side_by_side(stage: &Stage
     let (member, book) = (stage.join().await?, Book::default());
     let definition = Definition { order: Order::None, ..run() };
     member
-        .work(stage, "s", &definition, &book, |delivery| match super::material::number(&delivery.event) {
+        .work(stage, "s", &definition, &book, |delivery| match number(&delivery.event) {
             0 if delivery.attempt < 3 => Act::Fail,
             _ => Act::Last(Duration::from_millis(50)),
         })

@@ -111,6 +111,8 @@ impl Way {
         self.gate.pass().await;
         *self.asked().calls.entry(name).or_default() += 1;
         let under_way = self.quiet.call();
+        // A store that answers at once would let nobody come between.
+        tokio::task::yield_now().await;
         let result = call.await;
         drop(under_way);
         // What a stopped process was answered it learns when it goes on, and a dead one never.

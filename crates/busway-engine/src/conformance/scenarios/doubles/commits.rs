@@ -104,11 +104,11 @@ impl CheckpointsTwist for ShowsHoldsOnce {
         lane: LaneId,
     ) -> Result<Option<LaneRecord>> {
         let mut stored = sound.lane(id, lane).await?;
-        if let Some(stored) = stored.as_mut().filter(|stored| !stored.holds.is_empty()) {
-            if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((id, lane)) {
-                stored.holds.clear();
-            }
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stored) = stored.as_mut().filter(|stored| !stored.holds.is_empty() && !shown.insert((id, lane))) {
+            stored.holds.clear();
         }
+        drop(shown);
         Ok(stored)
     }
 }

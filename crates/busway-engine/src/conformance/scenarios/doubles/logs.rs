@@ -10,7 +10,7 @@ use busway_core::{
 };
 use uuid::Uuid;
 
-/// Acknowledges every seventh batch and stores nothing of it.
+/// Acknowledges every second batch and stores nothing of it.
 #[derive(Default)]
 struct LosesAppends(AtomicU64);
 
@@ -156,7 +156,10 @@ pub(super) const ALL: &[Double] = &[
     },
     Double {
         fault: "hides the last event of a lane",
-        noticed_by: &["a_duplicate_is_delivered_once"],
+        noticed_by: &[
+            "a_pull_that_waits_is_woken_by_an_event_and_by_a_delay",
+            "an_idle_engine_asks_its_store_for_little",
+        ],
         twist: || Twist::log(HidesTheLast),
     },
     Double {
