@@ -58,7 +58,7 @@ fn emit(group: &mut BenchmarkGroup<'_, WallTime>) {
     let (tenant, ticket) = (tenant(), TicketCreated { id: 7 });
     for listeners in [1, 10] {
         for (way, inline) in [("value", by_value(listeners)), ("wildcard", by_wildcard(listeners))] {
-            group.bench_function(&format!("emit_{way}_{listeners}"), |b| {
+            group.bench_function(format!("emit_{way}_{listeners}"), |b| {
                 b.iter(|| inline.emit_value(TicketCreated::TYPE, &tenant, black_box(&ticket)))
             });
         }
@@ -75,7 +75,7 @@ fn payload(group: &mut BenchmarkGroup<'_, WallTime>) {
         (tenant(), EventType::from_store("ticket.created"), Payload::from_store("{\"id\":7}"));
     for listeners in [1, 10] {
         let inline = by_wildcard(listeners);
-        group.bench_function(&format!("emit_payload_{listeners}"), |b| {
+        group.bench_function(format!("emit_payload_{listeners}"), |b| {
             b.iter(|| inline.emit_payload(black_box(&event_type), &tenant, &payload));
         });
     }
@@ -86,7 +86,7 @@ fn broadcast(group: &mut BenchmarkGroup<'_, WallTime>) {
     for receivers in [1, 10] {
         let (sender, first) = broadcast::channel(64);
         let mut receivers: Vec<_> = (1..receivers).map(|_| sender.subscribe()).chain([first]).collect();
-        group.bench_function(&format!("broadcast_{}", receivers.len()), |b| {
+        group.bench_function(format!("broadcast_{}", receivers.len()), |b| {
             b.iter(|| {
                 let _ = sender.send(black_box(TicketCreated { id: 7 }));
                 for receiver in &mut receivers {

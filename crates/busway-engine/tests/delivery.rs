@@ -1,5 +1,7 @@
 //! The engine over the memory backend, as a process that embeds it sees it.
 
+#![allow(clippy::unwrap_used, reason = "an engine that cannot be started ends its test")]
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
