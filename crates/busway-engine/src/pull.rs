@@ -426,10 +426,9 @@ impl Inner {
         record: &SubscriptionRecord,
         lane: LaneId,
     ) -> Result<Option<(Version, PullLane)>> {
-        if let Some((version, pulled)) = seen.take() {
-            if version >= known && (!self.is_asked(record.id, lane) || pulled.is_asked()) {
-                return Ok(Some((version, pulled)));
-            }
+        let asked = self.is_asked(record.id, lane);
+        if let Some(seen) = seen.take().filter(|(version, lane)| *version >= known && (!asked || lane.is_asked())) {
+            return Ok(Some(seen));
         }
         let stored = self.stores.checkpoints.lane(record.id, lane).await?;
         Ok(stored.map(|stored| (stored.checkpoint.version, PullLane::of(&stored))))
