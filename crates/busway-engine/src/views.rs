@@ -227,4 +227,3 @@ pub struct ShutdownReport {
     /// Runs that were cancelled and handed back.
     pub cancelled: u64,
 }
-

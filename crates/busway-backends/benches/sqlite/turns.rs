@@ -40,7 +40,9 @@ impl Turns {
         let quarter = self.ratios.len() / 4;
         let (low, high) = (self.ratios[quarter], self.ratios[self.ratios.len() - 1 - quarter]);
         let name = self.name;
-        println!("{name}: {ours:.0} events/s, raw {theirs:.0}, ratio {ratio:.2} (half of the turns {low:.2} to {high:.2})");
+        println!(
+            "{name}: {ours:.0} events/s, raw {theirs:.0}, ratio {ratio:.2} (half of the turns {low:.2} to {high:.2})"
+        );
     }
 }
 

@@ -33,9 +33,17 @@ pub(crate) struct Lease {
 pub(crate) enum Settling {
     Ack,
     /// Tried again at `due`, by the policy if `None`.
-    Retry { due: Option<Timestamp>, error: std::sync::Arc<str> },
-    Dead { cause: DeadCause, error: std::sync::Arc<str> },
-    Extend { until: Timestamp },
+    Retry {
+        due: Option<Timestamp>,
+        error: std::sync::Arc<str>,
+    },
+    Dead {
+        cause: DeadCause,
+        error: std::sync::Arc<str>,
+    },
+    Extend {
+        until: Timestamp,
+    },
 }
 
 /// A lane in mode `pull`, as it is stored, and what a call changes of it.
@@ -188,8 +196,13 @@ impl PullLane {
         let fence = self.fence();
         for item in items {
             if let Some(hold) = self.holds.get_mut(&item.key) {
-                let joins = hold.phase == Phase::Leased && hold.fence == fence && hold.attempt == 1 && hold.due == ends
-                    && hold.again.is_none() && !hold.letter && hold.backlog.back().is_none_or(|last| *last == hold.last);
+                let joins = hold.phase == Phase::Leased
+                    && hold.fence == fence
+                    && hold.attempt == 1
+                    && hold.due == ends
+                    && hold.again.is_none()
+                    && !hold.letter
+                    && hold.backlog.back().is_none_or(|last| *last == hold.last);
                 if joins && leases.len() >= max {
                     position = item.seq - 1;
                     break;
@@ -356,7 +369,8 @@ impl PullLane {
         if !self.dead.contains(&seq) {
             return true;
         }
-        let concerned = self.holds.get(&key).map(|hold| (hold.again == Some(seq) || hold.head == Some(seq), hold.phase));
+        let concerned =
+            self.holds.get(&key).map(|hold| (hold.again == Some(seq) || hold.head == Some(seq), hold.phase));
         match concerned {
             Some((true, Phase::Leased)) => return false,
             Some((true, _)) => {
@@ -392,8 +406,13 @@ impl PullLane {
 
     /// The change of this call, if it made one; `before` is the position that is stored.
     pub(crate) fn plan(&mut self, before: Seq, token: u64) -> Option<Plan> {
-        let nothing = self.changed.is_empty() && self.released.is_empty() && self.died.is_empty() && self.buried.is_empty()
-            && self.struck.is_empty() && !self.clear && self.checkpoint.position == before;
+        let nothing = self.changed.is_empty()
+            && self.released.is_empty()
+            && self.died.is_empty()
+            && self.buried.is_empty()
+            && self.struck.is_empty()
+            && !self.clear
+            && self.checkpoint.position == before;
         if nothing {
             return None;
         }
