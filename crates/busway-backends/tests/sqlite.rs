@@ -15,7 +15,8 @@ struct Fresh {
 impl Fresh {
     fn with_lanes(lanes: u16) -> Self {
         let clock = Arc::new(ManualClock::new(SystemClock::new().now()));
-        Self { folder: tempfile::tempdir().unwrap(), clock, lanes }
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder for a store: {error}"));
+        Self { folder, clock, lanes }
     }
 }
 

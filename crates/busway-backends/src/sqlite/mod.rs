@@ -14,6 +14,7 @@ mod heads;
 mod holds;
 mod lane;
 mod log;
+mod lookout;
 mod members;
 mod operations;
 mod place;
@@ -38,6 +39,7 @@ use tokio::sync::{oneshot, watch};
 pub use config::{Config, Synchronous};
 
 use heads::Heads;
+use lookout::Lookout;
 use shared::{Guard, Shared};
 use writer::Writer;
 
@@ -152,8 +154,9 @@ impl Opened {
             shared.close();
             no_thread(error)
         })?;
-        let heads = Heads::new(lanes);
-        let writer = Writer { connection, shared, heads, seam, busy_timeout: config.busy_timeout, rivals: false };
+        let (heads, lookout) = (Heads::new(lanes), Lookout::new(&shared.path));
+        let busy_timeout = config.busy_timeout;
+        let writer = Writer { connection, shared, heads, lookout, seam, busy_timeout, rivals: false };
         Ok(Self { writer, readers, lanes })
     }
 

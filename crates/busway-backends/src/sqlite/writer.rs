@@ -12,14 +12,13 @@ use super::{
     error::{Fault, commit_failed, is_busy, translated},
     file_system,
     heads::Heads,
+    lookout::Lookout,
     queue::Found,
     shared::Shared,
 };
 
 /// The weight of the jobs that one transaction takes, so that none of them waits long for the others.
 const MOST_WEIGHT: usize = 4_096;
-/// How often an idle writer looks whether another process has appended.
-const POLL: Duration = Duration::from_millis(25);
 /// Between attempts to begin while another process writes. SQLite's own waiting grows to 100 ms, by which a writer
 /// among busy ones would starve.
 const RETRY: Duration = Duration::from_micros(250);
@@ -106,6 +105,7 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) shared: Arc<Shared>,
     pub(super) heads: Heads,
+    pub(super) lookout: Lookout,
     pub(super) seam: Seam,
     pub(super) busy_timeout: Duration,
     /// True while other processes write too.
@@ -118,7 +118,7 @@ impl Writer {
         let mut group: Vec<Box<dyn Job>> = Vec::new();
         loop {
             let mut weight = 0;
-            let found = self.shared.writes.take(&mut group, POLL, |job| {
+            let found = self.shared.writes.take(&mut group, self.lookout.patience(), |job| {
                 let fits = weight == 0 || weight + job.weight() <= MOST_WEIGHT;
                 weight += job.weight();
                 fits
@@ -166,6 +166,7 @@ impl Writer {
     fn run_all(&mut self, jobs: &mut [Box<dyn Job>]) -> NativeResult<bool> {
         if self.heads.refresh(&self.connection)? {
             self.rivals = true;
+            self.lookout.note_append();
             self.shared.wake();
         }
         let mut writing =
@@ -211,7 +212,8 @@ impl Writer {
     /// What an idle writer does: it notices what other processes appended, and that its file is gone.
     fn look_around(&mut self) {
         // What fails here fails again, and is told, when somebody writes.
-        if self.check_file().is_ok() && self.heads.refresh(&self.connection).unwrap_or(false) {
+        if self.lookout.is_due() && self.check_file().is_ok() && self.heads.refresh(&self.connection).unwrap_or(false) {
+            self.lookout.note_append();
             self.shared.wake();
         }
     }
