@@ -2,7 +2,11 @@ use std::collections::BTreeSet;
 
 use busway_core::{Handed, KeyId, Seq, Timestamp, TurnId};
 
-use super::{Lane, stream::Stream};
+use super::{
+    Lane,
+    rule::{Rule, keeps},
+    stream::Stream,
+};
 
 /// How the event that runs alone stands; which it is, says `handed` of the checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +69,7 @@ impl<E: Clone> Lane<E> {
 
     /// Names the event that runs alone next, or clears the one that did.
     pub(super) fn go_alone(&mut self, now: Timestamp) {
-        if self.alone == Alone::Clearing {
+        if self.alone == Alone::Clearing && keeps(Rule::HandedIsCleared) {
             self.stored.handed = None;
         }
         let Some((seq, key, turn)) = self.alone_candidate(now).filter(|_| self.permit) else { return };

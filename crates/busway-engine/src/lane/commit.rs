@@ -5,6 +5,7 @@ use busway_core::{
 use super::{
     Alone, Lane,
     hold::{Hold, Phase},
+    rule::{Rule, keeps},
     stream::Stream,
 };
 
@@ -66,11 +67,14 @@ impl<E: Clone> Lane<E> {
             position: self.main.passable(),
             turns: self.turns.iter().map(|(turn, stream)| (*turn, stream.passable())).collect(),
             armed: Vec::new(),
-            released: self.releasing && self.running == 0 && self.taking.is_none(),
+            released: self.releasing && self.taking.is_none() && (self.running == 0 || !keeps(Rule::RunsAreAwaited)),
         };
         // Not those that die now: their keys go on once the dead letters are stored.
-        let spent = self.past_what_they_settled(&flight);
+        let mut spent = self.past_what_they_settled(&flight);
         let dead = self.die();
+        if !keeps(Rule::LetterFirst) {
+            spent = self.past_what_they_settled(&flight);
+        }
         self.go_alone(now);
         self.arm(now);
         let hands = self.alone == Alone::Handing || handed != self.stored.handed;
@@ -221,8 +225,16 @@ impl<E: Clone> Lane<E> {
     /// Holds with nothing left that the position will be past.
     fn past_what_they_settled(&self, flight: &Flight) -> Vec<KeyId> {
         let most = flight.turns.iter().map(|(_, position)| *position).fold(flight.position, Seq::max);
-        let near = self.spent.iter().take_while(|(done, _)| *done <= most).map(|(_, key)| key);
-        let past = |key: &&KeyId| self.holds.get(key).is_some_and(|hold| hold.done <= flight.position_of(hold.turn));
+        let near = self
+            .spent
+            .iter()
+            .take_while(|(done, _)| *done <= most || !keeps(Rule::HoldWaitsForPosition))
+            .map(|(_, key)| key);
+        let past = |key: &&KeyId| {
+            self.holds
+                .get(key)
+                .is_some_and(|hold| hold.done <= flight.position_of(hold.turn) || !keeps(Rule::HoldWaitsForPosition))
+        };
         near.filter(past).copied().collect()
     }
 

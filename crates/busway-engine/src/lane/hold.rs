@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::rule::{Rule, keeps};
 use busway_core::{DeadCause, Failure, HoldRecord, HoldState, KeyId, Seq, Timestamp, TurnId};
 
 /// Failures that a hold remembers.
@@ -38,6 +39,8 @@ pub(super) struct Hold {
     pub(super) phase: Phase,
     /// Its next run is alone.
     pub(super) suspect: bool,
+    /// Up to here every run of it is alone.
+    pub(super) alone_until: Seq,
     pub(super) attempt: u32,
     pub(super) due: Timestamp,
     /// Leased: the number that a settlement must bear.
@@ -66,6 +69,7 @@ impl Hold {
             again: None,
             phase,
             suspect: false,
+            alone_until: 0,
             attempt: 1,
             due: Timestamp::default(),
             fence: 0,
@@ -99,6 +103,7 @@ impl Hold {
                 HoldState::Blocked => Phase::Blocked,
             },
             suspect: record.state == HoldState::Suspect,
+            alone_until: 0,
             attempt: record.attempt,
             due: record.due,
             fence: record.fence,
@@ -113,11 +118,14 @@ impl Hold {
 
     /// As it is to be stored.
     pub(super) fn to_record(&self) -> HoldRecord {
+        if self.phase == Phase::Arming && !keeps(Rule::RunIsStored) {
+            return Self { phase: Phase::Waiting, attempt: self.attempt - 1, ..self.clone() }.to_record();
+        }
         HoldRecord {
             key: self.key,
             turn: self.turn,
             done: self.done,
-            head: self.head,
+            head: self.head.filter(|_| self.phase != Phase::Arming || keeps(Rule::HeadIsStored)),
             again: self.again,
             state: match self.phase {
                 Phase::Waiting if self.suspect => HoldState::Suspect,

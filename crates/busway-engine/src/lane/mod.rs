@@ -16,6 +16,7 @@ pub(crate) mod pull;
 mod read;
 mod ready;
 mod request;
+mod rule;
 mod run;
 mod settle;
 mod stream;
@@ -35,6 +36,7 @@ pub(crate) use commit::{DeadPlan, Plan};
 use hold::{Hold, Phase};
 use keymap::KeyMap;
 use ready::Ready;
+use rule::{Rule, keeps};
 use stream::{Chain, Stream};
 
 /// A seq higher than any that a store gives, and still one that every store can keep.
@@ -207,7 +209,8 @@ impl<E: Clone> Lane<E> {
 
     /// True if handlers may start and the log may be read.
     fn is_open(&self) -> bool {
-        !(self.lost || self.is_taking() || self.paused || self.releasing || self.clear || self.seeking())
+        !(self.lost || self.is_taking() || self.paused || self.releasing || self.seeking())
+            && !(self.clear && keeps(Rule::SeekIsStored))
     }
 
     fn streams(&self) -> impl Iterator<Item = &Stream<E>> {

@@ -3,6 +3,7 @@ use busway_core::{Seq, TurnId};
 use super::{
     BEYOND, Item, Lane, ReadWish,
     hold::Phase,
+    rule::{Rule, keeps},
     stream::{Chain, SlotState, Stream},
 };
 
@@ -12,7 +13,7 @@ impl<E: Clone> Lane<E> {
         if !self.is_open() {
             return None;
         }
-        let full = self.is_saturated() || self.broken && self.has_probe();
+        let full = self.is_saturated() || self.broken && (self.has_probe() || !keeps(Rule::BreakerReads));
         let wish = self.wish(None, BEYOND, full).or_else(|| {
             let end = self.main.cursor;
             self.turns.keys().find_map(|turn| self.wish(Some(*turn), end, full))
@@ -97,7 +98,7 @@ impl<E: Clone> Lane<E> {
     fn leave_to_hold(&mut self, item: Item) {
         let suspect = self.stream_of(item.turn).runs_alone(item.seq);
         let Some(hold) = self.holds.get_mut(&item.key) else { return };
-        if !hold.observe(item.seq) {
+        if !keeps(Rule::HoldRemembers) || !hold.observe(item.seq) {
             return;
         }
         self.growing.insert(item.key);

@@ -5,6 +5,7 @@ use super::{
     hold::{Hold, Phase},
     keymap::KeyMap,
     ready::Ready,
+    rule::{Rule, keeps},
     stream::{SlotState, Stream},
 };
 
@@ -139,7 +140,8 @@ impl<E: Clone> Lane<E> {
         if self.stored.segments.last().is_some_and(|segment| segment.revision >= revision) {
             return;
         }
-        let cut = end.max(self.main.cursor).max(self.main.needed);
+        let read = if keeps(Rule::CutIsBehindCursor) { self.main.cursor.max(self.main.needed) } else { 0 };
+        let cut = end.max(read);
         self.stored.segments.push(Segment { from: cut + 1, revision });
         self.main.reading = None;
     }

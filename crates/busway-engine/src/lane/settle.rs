@@ -3,6 +3,7 @@ use busway_core::{DeadCause, KeyId, Seq, Timestamp, TurnId};
 use super::{
     Alone, End, Lane, Run,
     hold::{Hold, Phase},
+    rule::{Rule, keeps},
     stream::SlotState,
 };
 
@@ -14,6 +15,7 @@ impl<E: Clone> Lane<E> {
             self.alone = Alone::Clearing;
         }
         self.count(&end);
+        let end = if matches!(end, End::Dead { .. }) && !keeps(Rule::DeadIsHold) { End::Ack } else { end };
         let of_hold =
             self.holds.get(&run.key).is_some_and(|hold| hold.phase == Phase::Running && hold.target() == run.seq);
         if of_hold { self.hold_ended(run, end, now) } else { self.slot_ended(run, end, now) }
@@ -82,7 +84,10 @@ impl<E: Clone> Lane<E> {
         let key = hold.key;
         match hold.phase {
             Phase::Waiting => {
-                hold.suspect |= self.stream_of(hold.turn).runs_alone(hold.target());
+                let target = hold.target();
+                let of_lost_window =
+                    self.stream_of(hold.turn).runs_alone(target) && keeps(Rule::LostWindowRunsAloneInHolds);
+                hold.suspect |= of_lost_window || target <= hold.alone_until;
                 self.waiting(hold.suspect).insert((hold.due, key));
             }
             Phase::Spent => {
@@ -121,7 +126,7 @@ impl<E: Clone> Lane<E> {
                 self.bury(run.seq);
                 hold.finish();
             }
-            End::Cancelled => hold.take_back(run.alone),
+            End::Cancelled => hold.take_back(run.alone && keeps(Rule::SuspectsStaySo)),
             End::Retry { .. } | End::Dead { .. } => self.fail(&mut hold, end, now),
         }
         self.put_hold(hold);

@@ -2,7 +2,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use busway_core::{Seq, TurnId};
 
-use super::{BEYOND, Item};
+use super::{
+    BEYOND, Item,
+    rule::{Rule, keeps},
+};
 
 /// A probation whose end is not known yet and whose events run alone.
 pub(super) const ALONE: Seq = BEYOND - 1;
@@ -95,7 +98,7 @@ impl<E> Stream<E> {
         let mut stream = Self { stored: Some((position, probation)), ..Self::new(position) };
         let open = probation > position;
         if end > position && (lost || open) {
-            stream.lost_alone = probation == ALONE || lost && open;
+            stream.lost_alone = (probation == ALONE || lost && open) && keeps(Rule::LostWindowRunsAlone);
             stream.alone = (position, position);
             stream.probation = probation;
             if lost || probation >= ALONE {
@@ -146,7 +149,7 @@ impl<E> Stream<E> {
     /// The probation as it is to be stored with this position.
     pub(super) fn probation(&self, position: Seq) -> Seq {
         match self.probation {
-            _ if self.wary() => ALONE,
+            _ if self.wary() && keeps(Rule::ReleaseStaysWary) => ALONE,
             probation if probation > position => probation,
             _ => 0,
         }

@@ -7,6 +7,7 @@ use super::{
     hold::{Hold, Phase},
     keymap::KeyMap,
     ready::Ready,
+    rule::{Rule, keeps},
     stream::Stream,
 };
 
@@ -79,22 +80,28 @@ impl<E: Clone> Lane<E> {
         lane
     }
 
-    /// A hold as it is stored; what ran beside others is not charged but runs alone next time.
+    /// A hold as it is stored. What ran beside others is not charged but runs alone next time; behind what was to
+    /// run alone may wait what did so, too.
     fn take_up(&mut self, stored: &HoldRecord, handed: Option<Seq>, now: Timestamp) {
         let letter = stored.head.is_some_and(|head| self.dead.contains(&head));
         let mut hold = Hold::from_record(stored, letter);
         let last = hold.backlog.back().copied().unwrap_or(0);
         self.need(hold.turn, hold.done.max(hold.head.unwrap_or(0)).max(last));
-        let changed = hold.phase == Phase::Running;
+        let ran = hold.phase == Phase::Running;
+        let alone = hold.suspect || ran && handed == Some(hold.target());
+        if alone && keeps(Rule::BehindAloneIsAlone) {
+            hold.alone_until = hold.backlog.get(self.limits.window).copied().unwrap_or(last);
+        }
         match hold.phase {
-            Phase::Running if handed == Some(hold.target()) => self.lose(&mut hold, now),
-            Phase::Running => hold.take_back(true),
+            Phase::Running if alone => self.lose(&mut hold, now),
+            Phase::Running if !keeps(Rule::OnlyAloneIsCharged) => self.lose(&mut hold, now),
+            Phase::Running => hold.take_back(keeps(Rule::SuspectsRunAlone)),
             Phase::Waiting | Phase::Leased => hold.rest(),
             _ => {}
         }
         let key = hold.key;
         self.put_hold(hold);
-        if !changed {
+        if !ran {
             self.dirty.remove(&key);
         }
     }
@@ -116,6 +123,7 @@ impl<E: Clone> Lane<E> {
 
     /// A hold needs its stream to be read up to here; a held tenant's is read no further than the lane's own.
     fn need(&mut self, turn: TurnId, seq: Seq) {
+        let seq = if keeps(Rule::HoldsAreRead) { seq } else { 0 };
         self.main.needed = self.main.needed.max(seq);
         let stream = self.stream_of(turn);
         stream.needed = stream.needed.max(seq);

@@ -1,9 +1,9 @@
 //! What is remembered of every event besides the lane and its store, and the invariants.
 
-use busway_core::{DeadCause, HoldState, RequestKind, Seq};
+use busway_core::{DeadCause, HoldRecord, HoldState, RequestKind, Seq};
 
 use super::{
-    super::{Plan, Run},
+    super::{Lane, Plan, Run},
     case::Case,
     explore::Violation,
     store::Store,
@@ -18,9 +18,10 @@ pub(super) struct Ghost {
     losses: u8,
     /// Runs that are taken back.
     pub(super) unpaid: u8,
-    /// The log's end when another definition was asked for, and when it was adopted.
+    /// The log's end when another definition was asked for.
     pub(super) redefined_at: Option<Seq>,
-    adopted_at: Option<Seq>,
+    /// The first event that it decides about.
+    cut: Option<Seq>,
 }
 
 /// What has become of an event.
@@ -48,7 +49,7 @@ pub(super) struct Past {
 impl Ghost {
     pub(super) fn new(events: usize) -> Self {
         let events = vec![Past::default(); events];
-        Self { events, losses: 0, unpaid: 0, redefined_at: None, adopted_at: None }
+        Self { events, losses: 0, unpaid: 0, redefined_at: None, cut: None }
     }
 
     pub(super) fn of(&mut self, seq: Seq) -> &mut Past {
@@ -59,13 +60,13 @@ impl Ghost {
         &self.events[seq as usize - 1]
     }
 
-    /// True if it is wanted, whichever definition was in force when it came.
+    /// True if it is wanted; while it is open which definition decides, by both.
     fn must(&self, case: &Case, seq: Seq) -> bool {
-        match case.event(seq).wanted {
-            [true, true] => true,
-            [true, false] => self.redefined_at.is_none_or(|end| seq <= end),
-            [false, true] => self.adopted_at.is_some_and(|end| seq > end),
-            [false, false] => false,
+        let [before, after] = case.event(seq).wanted;
+        match (self.cut, self.redefined_at) {
+            (Some(cut), _) if seq >= cut => after,
+            (None, Some(end)) if seq > end => before && after,
+            _ => before,
         }
     }
 
@@ -91,12 +92,16 @@ impl World {
             return Err("what is to be run was pruned");
         }
         for (other, member) in self.members.iter().enumerate() {
-            let lost = zombie || !member.lane.as_ref().is_some_and(|lane| holds(lane, stored_fence));
+            let kept = |lane: &Lane<()>| holds(lane, stored_fence) || lane.is_released();
+            let lost = zombie || !member.lane.as_ref().is_some_and(kept);
             if member.runs.iter().any(|beside| case.event(beside.seq).key == event.key) && (other == m || !lost) {
                 return Err("two handlers of a key");
             }
         }
         if !zombie {
+            if self.ghost.cut.is_some() && !self.ghost.must(case, run.seq) {
+                return Err("what nobody wants runs");
+            }
             let owed = self.store.owes(run.seq, event.key, event.turn);
             if !run.again && !owed {
                 return Err("what is settled runs again");
@@ -190,6 +195,15 @@ impl World {
                 return Err("what runs is settled");
             }
         }
+        if let Some(handed) = self.store.checkpoint.handed {
+            let event = case.event(handed.seq);
+            let hold = self.store.holds.get(&event.key);
+            let runs =
+                |hold: &HoldRecord| hold.state == HoldState::Running && hold.again.or(hold.head) == Some(handed.seq);
+            if !hold.map_or(self.store.owes(handed.seq, event.key, event.turn), runs) {
+                return Err("handed names what does not run alone");
+            }
+        }
         for hold in self.store.holds.values() {
             let Some(head) = hold.again.or(hold.head) else { continue };
             let begun = u32::from(hold.state == HoldState::Running);
@@ -257,7 +271,9 @@ impl World {
                     past.chances += u8::from(seq > to);
                 }
             }
-            RequestKind::Redefine { .. } => self.ghost.adopted_at = Some(self.published),
+            RequestKind::Redefine { .. } => {
+                self.ghost.cut = self.store.checkpoint.segments.last().map(|segment| segment.from);
+            }
         }
     }
 }

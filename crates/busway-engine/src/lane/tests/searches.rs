@@ -11,7 +11,7 @@ use super::{
     explore::explore,
 };
 
-const NONE: Faults =
+pub(super) const NONE: Faults =
     Faults { crashes: 0, lost_leases: 0, releases: 0, lost_answers: 0, cancels: 0, pauses: 0, prunes: 0, slow: 0 };
 
 /// Every invariant holds in every state, and an end can be reached from each.
@@ -30,6 +30,6 @@ fn is_full() -> bool {
     std::env::var_os("BUSWAY_MODEL").is_some_and(|model| model == "full")
 }
 
-fn with(faults: Faults, events: &[Event]) -> Case {
+pub(super) fn with(faults: Faults, events: &[Event]) -> Case {
     Case { faults, ..Case::of(events.iter().copied()) }
 }
