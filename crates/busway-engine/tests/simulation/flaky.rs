@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     Open,
     Frozen,
     Dead,
@@ -25,7 +25,7 @@ pub enum State {
 
 /// Whether a process lives, and how its calls fare. Shared by its stores and its handlers.
 #[derive(Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     state: Mutex<State>,
     changed: Notify,
     /// Raised by every process's appends.
@@ -37,7 +37,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn new(seed: u64, clock: Arc<ManualClock>, faults: (u64, u64)) -> Arc<Self> {
+    pub(super) fn new(seed: u64, clock: Arc<ManualClock>, faults: (u64, u64)) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Open),
             changed: Notify::new(),
@@ -48,7 +48,7 @@ impl Gate {
         })
     }
 
-    pub fn set(&self, state: State) {
+    pub(super) fn set(&self, state: State) {
         let mut now = self.state.lock().unwrap();
         if *now != State::Dead {
             *now = state;
@@ -56,20 +56,20 @@ impl Gate {
         }
     }
 
-    pub fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         *self.state.lock().unwrap()
     }
 
-    pub fn heal(&self) {
+    pub(super) fn heal(&self) {
         *self.faults.lock().unwrap() = (0, 0);
     }
 
-    pub fn chance(&self, of: u64) -> u64 {
+    pub(super) fn chance(&self, of: u64) -> u64 {
         self.random.next() % of
     }
 
     /// Goes on once the process runs; never, once it is dead.
-    pub async fn pass(&self) {
+    pub(super) async fn pass(&self) {
         loop {
             let changed = self.changed.notified();
             if self.state() == State::Open {
@@ -103,16 +103,16 @@ impl Gate {
 
 /// The ways of all processes, in the order in which they joined: one after the other hears of an append, so that
 /// a seed gives the same run each time.
-pub type Gates = Arc<Mutex<Vec<Arc<Gate>>>>;
+pub(super) type Gates = Arc<Mutex<Vec<Arc<Gate>>>>;
 
-pub struct Flaky {
+pub(super) struct Flaky {
     gate: Arc<Gate>,
     gates: Gates,
     stores: Stores,
 }
 
 impl Flaky {
-    pub fn stores(gate: Arc<Gate>, gates: Gates, stores: Stores) -> Stores {
+    pub(super) fn stores(gate: Arc<Gate>, gates: Gates, stores: Stores) -> Stores {
         gates.lock().unwrap().push(gate.clone());
         let flaky = Arc::new(Self { gate, gates, stores });
         Stores { log: flaky.clone(), checkpoints: flaky, same_database: true }

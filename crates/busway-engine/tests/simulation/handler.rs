@@ -19,24 +19,24 @@ use super::flaky::{Gate, State};
 
 /// What handlers do; shared by all processes of a world.
 #[derive(Debug)]
-pub struct Manners {
+pub(super) struct Manners {
     /// Of 1,000 runs: fail, fail for good, hang, run long.
-    pub chances: Mutex<[u64; 4]>,
+    pub(super) chances: Mutex<[u64; 4]>,
     /// These kill their process whenever they run.
-    pub killers: BTreeSet<u64>,
+    pub(super) killers: BTreeSet<u64>,
     /// These fail whenever they run.
-    pub poison: BTreeSet<u64>,
-    pub runs: AtomicU64,
+    pub(super) poison: BTreeSet<u64>,
+    pub(super) runs: AtomicU64,
 }
 
-pub struct Acting {
-    pub process: usize,
-    pub gate: Arc<Gate>,
-    pub clock: Arc<ManualClock>,
-    pub history: History,
-    pub manners: Arc<Manners>,
-    pub keyed_by_type: bool,
-    pub unordered: bool,
+pub(super) struct Acting {
+    pub(super) process: usize,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) history: History,
+    pub(super) manners: Arc<Manners>,
+    pub(super) keyed_by_type: bool,
+    pub(super) unordered: bool,
 }
 
 /// Notes that a run was given up, if nothing else was noted.
@@ -75,7 +75,7 @@ impl Acting {
     }
 }
 
-pub fn number(payload: &str) -> u64 {
+pub(super) fn number(payload: &str) -> u64 {
     payload.trim_start_matches("{\"n\":").trim_end_matches('}').parse().unwrap()
 }
 

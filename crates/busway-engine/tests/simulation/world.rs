@@ -28,14 +28,14 @@ struct Process {
     leaving: bool,
 }
 
-pub struct World {
+pub(super) struct World {
     seed: u64,
     random: SeededRandom,
     clock: Arc<ManualClock>,
     stores: Stores,
     config: Config,
     definitions: BTreeMap<String, Definition>,
-    pub history: History,
+    pub(super) history: History,
     manners: Arc<Manners>,
     processes: Arc<Mutex<Vec<Process>>>,
     gates: Gates,
@@ -45,7 +45,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let random = SeededRandom::new(seed);
         let pick = |of: u64| random.next() % of;
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_760_000_000_000)));
@@ -321,7 +321,7 @@ impl World {
     }
 
     /// Lives through a seed's faults, heals, and is judged.
-    pub async fn live(&mut self) -> (Summary, Vec<Violation>) {
+    pub(super) async fn live(&mut self) -> (Summary, Vec<Violation>) {
         self.join();
         self.pass(Duration::from_millis(500)).await;
         for _ in 0..(20 + self.pick(40)) {
