@@ -9,3 +9,4 @@ mod events;
 mod opening;
 mod other_process;
 mod processes;
+mod whole;
