@@ -282,22 +282,16 @@ impl<E: Clone> Lane<E> {
         self.holds.len() >= self.limits.max_holds
     }
 
-    /// True if everything read is settled and confirmed, or in a hold that waits for its time, an operator or
-    /// a free breaker.
+    /// True if nothing can happen before time passes or something comes from outside: everything read is settled
+    /// and confirmed, or in a hold that waits for its time, an operator or a free breaker; or the lane is paused.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let resting = |hold: &Hold| match hold.phase {
             Phase::Waiting => hold.due > now || self.broken,
             Phase::Blocked | Phase::Spent => true,
             _ => false,
         };
-        self.flight.is_none()
-            && self.taking.is_none()
-            && self.running == 0
-            && self.alone == Alone::None
-            && self.streams().all(Stream::is_empty)
-            && self.turns.is_empty()
-            && self.requests.is_empty()
-            && self.dirty.is_empty()
-            && self.holds.values().all(resting)
+        let still = self.flight.is_none() && !self.is_taking() && self.running == 0 && self.alone == Alone::None;
+        let done = || self.streams().all(Stream::is_empty) && self.turns.is_empty() && self.holds.values().all(resting);
+        still && self.dirty.is_empty() && (self.paused || done())
     }
 }

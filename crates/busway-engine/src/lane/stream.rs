@@ -111,6 +111,7 @@ impl<E> Stream<E> {
     }
 
     pub(super) fn push(&mut self, item: Item, body: E, state: SlotState) {
+        self.leave_lost_window(item.seq - 1);
         if self.lost_alone && self.lost_left > 0 {
             self.alone.1 = item.seq;
             self.careful += usize::from(state == SlotState::Queued);
@@ -130,7 +131,12 @@ impl<E> Stream<E> {
     pub(super) fn looked_at(&mut self, looked: Seq) {
         self.reading = None;
         self.cursor = self.cursor.max(looked);
-        if self.lost_left > 0 && self.cursor >= self.taken_end {
+        self.leave_lost_window(self.cursor);
+    }
+
+    /// Everything up to here was read.
+    fn leave_lost_window(&mut self, read: Seq) {
+        if self.lost_left > 0 && read >= self.taken_end {
             self.lost_left = 0;
             self.probation = self.taken_end;
         }

@@ -104,6 +104,8 @@ pub(super) struct Case {
     pub(super) late_commits: bool,
     /// Runs are counted.
     pub(super) counted: bool,
+    /// Its lane waits for the process's permit; else it has one of its own.
+    pub(super) beside_others: bool,
 }
 
 impl Case {
@@ -130,6 +132,7 @@ impl Case {
             slow_reads: false,
             late_commits: false,
             counted: false,
+            beside_others: false,
         }
     }
 
@@ -143,6 +146,11 @@ impl Case {
 
     pub(super) fn window(self, window: usize) -> Self {
         Self { limits: Limits { window, ..self.limits }, ..self }
+    }
+
+    /// True if only killers end processes.
+    pub(super) fn only_killers(&self) -> bool {
+        self.faults.crashes == 0 && self.faults.lost_leases == 0
     }
 
     pub(super) fn event(&self, seq: u64) -> Event {

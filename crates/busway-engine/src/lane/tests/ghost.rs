@@ -173,6 +173,9 @@ impl World {
         if new.version.fence > old.version.fence && !old.released {
             self.ghost.losses += 1;
             if let Some(handed) = old.handed {
+                if case.only_killers() && !case.event(handed.seq).kills {
+                    return Err("an innocent is charged with a loss");
+                }
                 self.ghost.of(handed.seq).paid += 1;
             }
             self.repeats(case, before)?;

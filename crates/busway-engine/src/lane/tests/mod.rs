@@ -1,6 +1,8 @@
 mod case;
 mod explore;
 mod ghost;
+mod permit;
+mod rules;
 mod searches;
 mod store;
 mod traps;

@@ -143,7 +143,7 @@ impl Machine for Case {
 }
 
 impl World {
-    fn actions(&self, case: &Case) -> Vec<Action> {
+    pub(super) fn actions(&self, case: &Case) -> Vec<Action> {
         use Action::*;
         let mut actions = Vec::with_capacity(16);
         let mut may = |action: Action, if_so: bool| actions.extend(if_so.then_some(action));
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// Does it; false if it cannot happen now or changes nothing.
-    fn act(&mut self, case: &Case, action: Action) -> Result<bool, Violation> {
+    pub(super) fn act(&mut self, case: &Case, action: Action) -> Result<bool, Violation> {
         match action {
             Action::Publish => return Ok(self.publish(case)),
             Action::Prune => return Ok(self.prune()),
@@ -386,7 +386,9 @@ impl World {
         let holder = MemberId(Uuid::from_u128(m as u128));
         let record = self.store.record();
         let mut lane = Lane::take(&record, holder, self.published, case.limits, case.policy, now());
-        lane.grant();
+        if !case.beside_others {
+            lane.grant();
+        }
         self.members[m].lane = Some(lane);
         Ok(true)
     }
@@ -458,14 +460,14 @@ impl World {
     }
 
     /// A process dies with all it had in mind.
-    fn die(&mut self, case: &Case, m: usize) {
+    pub(super) fn die(&mut self, case: &Case, m: usize) {
         let deaths = self.members[m].deaths + 1;
         let dead = std::mem::replace(&mut self.members[m], Member { deaths, ..Member::default() });
         self.late.extend(dead.sent.filter(|_| case.late_commits));
     }
 
     /// Makes states that differ in nothing that matters the same.
-    fn canonical(&mut self) {
+    pub(super) fn canonical(&mut self) {
         let fence = self.store.checkpoint.version.fence;
         self.late.retain(|plan| plan.expected.fence == fence);
         let plans =
