@@ -39,7 +39,7 @@ fn every_seed_keeps_every_guarantee() {
         assert!(violations.is_empty(), "seed {seed} breaks a promise");
         return;
     }
-    let (first, seeds) = (setting("BUSWAY_SIM_FIRST").unwrap_or(0), setting("BUSWAY_SIM_SEEDS").unwrap_or(300));
+    let (first, seeds) = (setting("BUSWAY_SIM_FIRST").unwrap_or(0), setting("BUSWAY_SIM_SEEDS").unwrap_or(600));
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let broken: Vec<(u64, Vec<Violation>)> = std::thread::scope(|scope| {
