@@ -23,9 +23,12 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    pub(super) fn new(lanes: u16) -> Self {
+    /// As they are when the store is opened: what is there already was appended by nobody else.
+    pub(super) fn read(connection: &Connection, lanes: u16) -> NativeResult<Self> {
         let empty = Head { seq: 0, stored_at: Timestamp::MIN };
-        Self { lanes: vec![empty; lanes.into()], known: false, data_version: 0 }
+        let mut heads = Self { lanes: vec![empty; lanes.into()], known: false, data_version: 0 };
+        heads.refresh(connection)?;
+        Ok(heads)
     }
 
     /// Brings them up to date; true if another connection has appended.

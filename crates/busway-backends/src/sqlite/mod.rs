@@ -146,6 +146,7 @@ impl Opened {
         let lanes = schema::prepare(&mut connection, &path, config, &seam, identity)?;
         // From here on the writer waits for its lock by itself.
         connection.busy_timeout(std::time::Duration::ZERO).map_err(|error| error::translated(error, &path))?;
+        let heads = Heads::read(&connection, lanes).map_err(|error| error::translated(error, &path))?;
         let connections = (0..config.readers).map(|_| connection::reader(&path, config));
         let connections = connections.collect::<Result<Vec<Connection>>>()?;
         let shared = Arc::new(Shared::new(path, identity));
@@ -154,7 +155,7 @@ impl Opened {
             shared.close();
             no_thread(error)
         })?;
-        let (heads, lookout) = (Heads::new(lanes), Lookout::new(&shared.path));
+        let lookout = Lookout::new(&shared.path);
         let busy_timeout = config.busy_timeout;
         let writer = Writer { connection, shared, heads, lookout, seam, busy_timeout, rivals: false };
         Ok(Self { writer, readers, lanes })

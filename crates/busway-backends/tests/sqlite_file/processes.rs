@@ -82,3 +82,18 @@ async fn a_process_that_writes_without_a_pause_lets_another_write_too() {
     let stored = ids(&store).await.len() as u64;
     assert_eq!(store.heads().await.unwrap().seqs, [stored], "seqs are given once and without gaps");
 }
+
+#[tokio::test]
+async fn a_store_that_is_opened_with_events_in_it_is_woken_by_what_is_new_alone() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("busway.db");
+    let first = event();
+    open(&path).await.append(std::slice::from_ref(&first)).await.unwrap();
+    let store = open(&path).await;
+    let wake = store.wake();
+    assert!(store.append(&[first]).await.unwrap()[0].duplicate);
+    assert!(!wake.has_changed().unwrap(), "a duplicate is no news");
+    store.append(&[event()]).await.unwrap();
+    assert!(wake.has_changed().unwrap());
+    assert_eq!(*wake.borrow(), 1, "one commit that appended, one hint");
+}
