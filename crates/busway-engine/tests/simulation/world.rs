@@ -268,7 +268,7 @@ impl World {
         let names: Vec<&String> = self.definitions.keys().collect();
         let name = SubscriptionName::new(names[self.pick(names.len() as u64) as usize].as_str()).unwrap();
         let choice = self.pick(6);
-        let (history, clock) = (self.history.clone(), self.clock.clone());
+        let (history, clock, stores) = (self.history.clone(), self.clock.clone(), self.stores.clone());
         let nth = self.pick(5) as usize;
         let mut definition = self.definitions[name.as_str()].clone();
         definition.types = Patterns::parse(["a.*", "b", ["never.1", "never.2"][self.pick(2) as usize]]).unwrap();
@@ -306,7 +306,7 @@ impl World {
                     let query =
                         DeadLetterQuery { name: Some(name.clone()), limit: 1_000, ..DeadLetterQuery::default() };
                     let note = async |history: &History| {
-                        for letter in engine.dead_letters(&query).await.map(|page| page.items).unwrap_or_default() {
+                        for letter in stores.checkpoints.dead_letters(&query).await.unwrap().items {
                             let event = number(letter.entry.event().unwrap().payload.as_str());
                             history.note(clock.elapsed(), Record::RetryAsked { subscription: name.to_string(), event });
                         }
