@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use busway_core::{Handed, KeyId, Seq, Timestamp, TurnId};
 
 use super::{
-    Lane,
+    BEYOND, Lane,
     rule::{Rule, keeps},
     stream::Stream,
 };
@@ -24,7 +24,10 @@ pub(super) enum Alone {
 impl<E: Clone> Lane<E> {
     /// True while everything runs alone.
     pub(super) fn wary(&self, now: Timestamp) -> bool {
-        self.suspects.first().is_some_and(|(due, _)| *due <= now) || self.streams().any(Stream::wary)
+        let end = self.main.cursor;
+        self.suspects.first().is_some_and(|(due, _)| *due <= now)
+            || self.main.wary(BEYOND)
+            || self.turns.values().any(|stream| stream.wary(end))
     }
 
     /// True if an alone run could start and only the permit is missing.

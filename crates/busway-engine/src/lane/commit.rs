@@ -3,7 +3,7 @@ use busway_core::{
 };
 
 use super::{
-    Alone, Lane,
+    Alone, Item, Lane,
     hold::{Hold, Phase},
     rule::{Rule, keeps},
     stream::Stream,
@@ -63,11 +63,16 @@ impl<E: Clone> Lane<E> {
             self.take_back_runs();
         }
         self.carry_out(now);
+        let silent = self.running == 0 || !keeps(Rule::RunsAreAwaited);
+        let released = self.releasing && self.taking.is_none() && silent;
+        if released && keeps(Rule::GapsAreHeld) {
+            self.hold_gaps();
+        }
         let mut flight = Flight {
             position: self.main.passable(),
             turns: self.turns.iter().map(|(turn, stream)| (*turn, stream.passable())).collect(),
             armed: Vec::new(),
-            released: self.releasing && self.taking.is_none() && (self.running == 0 || !keeps(Rule::RunsAreAwaited)),
+            released,
         };
         // Not those that die now: their keys go on once the dead letters are stored.
         let mut spent = self.past_what_they_settled(&flight);
@@ -168,6 +173,19 @@ impl<E: Clone> Lane<E> {
         if let Some(mut hold) = self.take_hold(key) {
             hold.begin();
             self.put_hold(hold);
+        }
+    }
+
+    /// What has not started becomes a hold where later events are settled, so that nothing is repeated by whoever
+    /// gets the lane next.
+    fn hold_gaps(&mut self) {
+        let gaps: Vec<Item> = self.streams().flat_map(Stream::gaps).collect();
+        for item in gaps {
+            if !self.holds.contains(&item.key) {
+                let mut hold = Hold::resting(item.key, item.turn, item.seq - 1);
+                hold.observe(item.seq);
+                self.hold_from(item.seq, hold);
+            }
         }
     }
 

@@ -82,9 +82,9 @@ impl Hold {
         }
     }
 
-    /// Of a dead letter that is to run again; everything of the key up to `done` is settled.
-    pub(super) fn again(key: KeyId, turn: TurnId, done: Seq, seq: Seq) -> Self {
-        Self { done, head: None, again: Some(seq), attempt: 0, ..Self::of(key, turn, seq, Phase::Waiting) }
+    /// Of a key that is settled up to `done` and waits to go on.
+    pub(super) fn resting(key: KeyId, turn: TurnId, done: Seq) -> Self {
+        Self { head: None, attempt: 0, ..Self::of(key, turn, done + 1, Phase::Waiting) }
     }
 
     /// As the store has it.

@@ -80,13 +80,13 @@ impl<E: Clone> Lane<E> {
         match front.map(|front| (front, stream.find(front).is_some_and(|slot| slot.state == SlotState::Running))) {
             Some((_, running)) if running || handed => return false,
             Some((front, _)) => {
-                let mut hold = Hold::again(key, turn, front - 1, seq);
+                let mut hold = Hold { again: Some(seq), ..Hold::resting(key, turn, front - 1) };
                 hold.observe(front);
                 self.hold_from(front, hold);
             }
             None => {
                 let done = if key.is_solo() { seq } else { stream.cursor };
-                self.put_hold(Hold::again(key, turn, done, seq));
+                self.put_hold(Hold { again: Some(seq), ..Hold::resting(key, turn, done) });
             }
         }
         true

@@ -15,6 +15,8 @@ pub(super) enum Rule {
     RunIsStored,
     /// A lane is released only when nothing runs.
     RunsAreAwaited,
+    /// What has not started becomes a hold where later events are settled.
+    GapsAreHeld,
     /// A full lane is still read up to its holds.
     HoldsAreRead,
     /// A breaker that has nothing to try reads on.

@@ -147,15 +147,15 @@ impl<E> Stream<E> {
         self.alone.0 < seq && seq <= self.alone.1
     }
 
-    /// True while there are events in the window, or still to be read, that run alone.
-    pub(super) fn wary(&self) -> bool {
-        self.careful > 0 || self.lost_alone && self.lost_left > 0
+    /// True while there are events in the window, or still to be read up to `end`, that run alone.
+    pub(super) fn wary(&self, end: Seq) -> bool {
+        self.careful > 0 || self.lost_alone && self.lost_left > 0 && self.cursor < end
     }
 
     /// The probation as it is to be stored with this position.
     pub(super) fn probation(&self, position: Seq) -> Seq {
         match self.probation {
-            _ if self.wary() && keeps(Rule::ReleaseStaysWary) => ALONE,
+            _ if self.wary(BEYOND) && keeps(Rule::ReleaseStaysWary) => ALONE,
             probation if probation > position => probation,
             _ => 0,
         }
@@ -264,6 +264,12 @@ impl<E> Stream<E> {
             slot.next = None;
         }
         own
+    }
+
+    /// What is unsettled before something that is settled.
+    pub(super) fn gaps(&self) -> Vec<Item> {
+        let settled = self.slots.iter().rposition(|slot| slot.state == SlotState::Settled).unwrap_or(0);
+        self.slots.iter().take(settled).filter(|slot| !slot.passable()).map(|slot| slot.item).collect()
     }
 
     /// Items and states of the slots that are not settled.

@@ -20,6 +20,9 @@ pub(super) trait Machine {
 
     /// True if everything that was to be done is done.
     fn is_end(&self, state: &Self::State) -> bool;
+
+    /// True if it brings an end nearer and is no fault.
+    fn is_calm(&self, action: &Self::Action) -> bool;
 }
 
 /// The name of a broken invariant.
@@ -81,6 +84,46 @@ pub(super) fn explore<M: Machine>(machine: &M, most: usize) -> Found {
     let stuck = first_without_end(ways.len(), links, ends);
     let broken = stuck.map(|state| (STUCK, way_to(machine, &ways, state)));
     Found { states: ways.len(), broken }
+}
+
+/// Goes at random through worlds that are too large to be searched: each walk so many steps with faults and then
+/// calmly on to an end.
+pub(super) fn wander<M: Machine>(
+    machine: &M,
+    seed: u64,
+    walks: usize,
+    steps: usize,
+) -> Option<(Violation, Vec<String>)> {
+    let mut random = seed;
+    for _ in 0..walks {
+        let mut state = machine.start();
+        let mut way = Vec::new();
+        for step in 0.. {
+            if step > steps && machine.is_end(&state) {
+                break;
+            }
+            if step > steps * 20 {
+                return Some((STUCK, way));
+            }
+            let mut next = machine.next(&state);
+            if let Some((action, Err(violation))) = next.iter().find(|(_, next)| next.is_err()) {
+                way.push(format!("{action:?}"));
+                return Some((violation, way));
+            }
+            next.retain(|(action, _)| step <= steps || machine.is_calm(action));
+            if next.is_empty() && step > steps {
+                return Some((STUCK, way));
+            }
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let Some(choice) = (random >> 33).checked_rem(next.len() as u64) else { continue };
+            let (action, chosen) = next.swap_remove(choice as usize);
+            way.push(format!("{action:?}"));
+            if let Ok(chosen) = chosen {
+                state = chosen;
+            }
+        }
+    }
+    None
 }
 
 /// The first state from which no end can be reached.

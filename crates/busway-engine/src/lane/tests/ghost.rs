@@ -88,9 +88,6 @@ impl World {
         if self.members[m].runs.iter().any(|other| other.alone || run.alone) {
             return Err("something runs beside what is alone");
         }
-        if run.seq <= self.store.pruned && !run.again {
-            return Err("what is to be run was pruned");
-        }
         for (other, member) in self.members.iter().enumerate() {
             let kept = |lane: &Lane<()>| holds(lane, stored_fence) || lane.is_released();
             let lost = zombie || !member.lane.as_ref().is_some_and(kept);
@@ -99,6 +96,9 @@ impl World {
             }
         }
         if !zombie {
+            if run.seq <= self.store.pruned && !run.again {
+                return Err("what is to be run was pruned");
+            }
             if self.ghost.cut.is_some() && !self.ghost.must(case, run.seq) {
                 return Err("what nobody wants runs");
             }
@@ -179,6 +179,14 @@ impl World {
                 self.ghost.of(handed.seq).paid += 1;
             }
             self.repeats(case, before)?;
+        }
+        let undone = |seq: &Seq| {
+            let event = case.event(*seq);
+            let past = self.ghost.at(*seq);
+            past.acked && past.acked_by == old.version.fence && before.owes(*seq, event.key, event.turn)
+        };
+        if new.version.fence > old.version.fence && old.released && (1..=self.published).any(|seq| undone(&seq)) {
+            return Err("a lane that is handed over repeats");
         }
         for request in before.requests.iter().filter(|request| plan.requests.contains(&request.id)) {
             self.granted(request.kind.clone());

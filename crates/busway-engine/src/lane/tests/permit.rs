@@ -73,6 +73,10 @@ impl Machine for Process {
         next
     }
 
+    fn is_calm(&self, _: &Step) -> bool {
+        true
+    }
+
     fn is_end(&self, state: &State) -> bool {
         state.worlds.iter().zip(&self.lanes).all(|(world, case)| case.is_end(world))
     }

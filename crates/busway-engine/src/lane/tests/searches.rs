@@ -5,10 +5,11 @@ mod killers;
 mod limits;
 mod requests;
 mod tenants;
+mod walks;
 
 use super::{
     case::{Case, Event, Faults},
-    explore::explore,
+    explore::{explore, wander},
 };
 
 pub(super) const NONE: Faults =
@@ -23,6 +24,17 @@ fn holds(case: &Case) {
     }
     if let Some((violation, way)) = found.broken {
         panic!("{violation}, after {} states:\n{}\n{case:?}", found.states, way.join("\n"));
+    }
+}
+
+/// Every invariant holds along random ways with many faults.
+#[track_caller]
+fn holds_at_random(case: &Case) {
+    let walks = if is_full() { 2_000 } else { 20 };
+    for seed in 0..4 {
+        if let Some((violation, way)) = wander(case, seed, walks, 300) {
+            panic!("{violation}, seed {seed}:\n{}\n{case:?}", way.join("\n"));
+        }
     }
 }
 

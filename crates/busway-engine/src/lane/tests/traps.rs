@@ -3,7 +3,7 @@
 use super::{
     super::{Limits, rule::Rule},
     LEFT_OUT,
-    case::{Ask, Case, Faults, flaky, good, killer, poison},
+    case::{Ask, Case, Event, Faults, flaky, good, killer, poison},
     explore::explore,
     searches::{NONE, with},
 };
@@ -67,8 +67,14 @@ fn a_run_that_is_not_stored_is_seen_by_nobody() {
 
 #[test]
 fn a_lane_released_while_handlers_run_has_two_of_a_key() {
-    let case = with(Faults { releases: 1, slow: 1, ..NONE }, &[good(1), good(1)]);
+    let case = with(Faults { releases: 1, ..NONE }, &[Event { acks: false, ..flaky(1) }]);
     breaks(Rule::RunsAreAwaited, "two handlers of a key", &Case { members: 2, ..case });
+}
+
+#[test]
+fn a_lane_released_with_gaps_repeats_what_is_behind_them() {
+    let case = with(Faults { releases: 1, ..NONE }, &[good(1), good(1), good(2)]);
+    breaks(Rule::GapsAreHeld, "a lane that is handed over repeats", &case.window(3));
 }
 
 #[test]

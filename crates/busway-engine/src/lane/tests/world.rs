@@ -130,6 +130,13 @@ impl Machine for Case {
         next
     }
 
+    fn is_calm(&self, action: &Action) -> bool {
+        use Action::*;
+        let fault =
+            matches!(action, Fail(..) | Die(..) | Crash(_) | CrashStored(_) | LoseAnswer(_) | Pause(_) | Slow(..));
+        !fault && !matches!(action, Release(_) | Ask(_))
+    }
+
     fn is_end(&self, world: &World) -> bool {
         world.published == self.events.len() as Seq
             && world.members.iter().all(|member| member.runs.is_empty())

@@ -20,6 +20,7 @@ fn a_held_tenant_loses_nothing_and_keeps_order() {
     holds(&crowded(Faults { crashes: 1, ..NONE }, &[good(0), good(1), other, good(0)]));
     if is_full() {
         holds(&crowded(Faults { crashes: 2, slow: 1, ..NONE }, &[good(1), flaky(1), other, good(1)]));
+        holds(&crowded(Faults { crashes: 2, ..NONE }, &[good(1), good(1), other, other, good(1)]));
         holds(
             &crowded(Faults { crashes: 1, slow: 1, ..NONE }, &[good(1), flaky(1), other, good(3), good(1)]).window(4),
         );
