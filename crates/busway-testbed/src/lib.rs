@@ -1,0 +1,25 @@
+//! Real servers for tests and benchmarks, private to the process that starts them.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use busway_testbed::postgres::Server;
+//!
+//! let Some(server) = Server::shared() else { return };
+//! let database = server.database();
+//! database.client().await.batch_execute("create table shifts (id int)").await.unwrap();
+//! # }
+//! ```
+//!
+//! Whatever is started here ends with its process, however that ends: a [watcher](watcher) holds the other end of a pipe.
+//! Where a server is not installed a test has to say so; `shared` and `start` do it, by [`missing::report`].
+//!
+//! What goes wrong in here is a broken test, not something to handle: functions panic and say why.
+
+mod account;
+mod port;
+mod process;
+mod watcher;
+
+pub mod missing;
+pub mod postgres;

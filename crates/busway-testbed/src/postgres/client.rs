@@ -1,0 +1,26 @@
+//! Talks to a server from any thread, inside a runtime or not.
+
+use std::{panic::resume_unwind, thread};
+
+use tokio_postgres::{Client, Error, NoTls};
+
+/// Connects to what the URL names, and keeps the connection going on the calling runtime.
+pub(super) async fn connect(url: &str) -> Result<Client, Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    // It ends with the client, and what broke it the client's calls tell.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+/// Runs this statement by itself, on a thread and runtime of its own, since the caller may be on one.
+pub(super) fn run(url: &str, statement: &str) -> Result<(), Error> {
+    let work = async {
+        let client = connect(url).await?;
+        client.batch_execute(statement).await
+    };
+    let in_runtime = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap_or_else(|error| panic!("no runtime to talk to PostgreSQL with: {error}")).block_on(work)
+    };
+    thread::scope(|scope| scope.spawn(in_runtime).join()).unwrap_or_else(|panic| resume_unwind(panic))
+}
