@@ -14,18 +14,22 @@ use rustix::process::{Pid, kill_process};
 
 use crate::{account::Account, watcher::Watcher};
 
-/// Each line is a signal and the process that gets it at the end; an empty one takes that back.
+/// Each line is a signal and the process that gets it at the end; an empty one takes that back. What has ended counts as
+/// gone though nobody has waited for it yet: not every first process of a container does so soon.
 const CLEAR_UP: &str = r#"
+gone() {
+  kill -0 "$server" || return 0
+  case $(cat "/proc/$server/stat") in *') Z '*) return 0 ;; *) return 1 ;; esac
+}
 while read -r signal pid; do
   last=$signal server=$pid
 done
 if [ -n "$server" ]; then
   kill -"$last" "$server"
-  tries=200
-  while kill -0 "$server"; do
-    [ "$tries" -gt 0 ] || kill -KILL "$server"
-    [ "$tries" -gt -20 ] || break
-    tries=$((tries - 1))
+  tries=0
+  until gone || [ "$tries" -gt 220 ]; do
+    [ "$tries" -ne 200 ] || kill -KILL "$server"
+    tries=$((tries + 1))
     sleep 0.05
   done
 fi

@@ -118,7 +118,7 @@ impl Server {
             if begun.elapsed() > PATIENCE {
                 return Err(io::Error::other(format!("it does not answer: {refusal}\n{}", process.log())));
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
