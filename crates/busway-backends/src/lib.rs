@@ -1,17 +1,23 @@
 //! Busway's backends: one folder and one feature each.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 use busway_core::{Error, ErrorKind, Result, Seam, Stores, memory::Memory};
 
-/// Opens the store that a URL names: `memory:` or `sqlite:path`.
+/// Opens the store that a URL names: `memory:`, `sqlite:path` or `postgres://user@host/database`.
 ///
 /// Errors: `InvalidConfiguration` if no backend is named, `Unsupported` if it was left out of this build, and
 /// those of the backend.
 pub async fn open(url: &str, seam: Seam) -> Result<Stores> {
     match url.split_once(':').map_or(url, |(scheme, _)| scheme) {
         "memory" | "in-memory" => Ok(Memory::new(seam).stores()),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            Ok(postgres::Postgres::open(postgres::Config::from_url(url)?, seam).await?.stores())
+        }
         #[cfg(feature = "sqlite")]
         "sqlite" => Ok(sqlite::Sqlite::open(sqlite::Config::from_url(url)?, seam).await?.stores()),
         scheme => Err(unknown(scheme)),
@@ -19,9 +25,10 @@ pub async fn open(url: &str, seam: Seam) -> Result<Stores> {
 }
 
 /// Every backend's scheme, whether built in or not.
-const SCHEMES: &[&str] = &["memory", "sqlite"];
+const SCHEMES: &[&str] = &["memory", "sqlite", "postgres"];
 
 fn unknown(scheme: &str) -> Error {
+    let scheme = if scheme == "postgresql" { "postgres" } else { scheme };
     if SCHEMES.contains(&scheme) {
         return Error::new(
             ErrorKind::Unsupported,

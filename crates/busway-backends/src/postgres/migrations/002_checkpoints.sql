@@ -1,0 +1,1 @@
+-- Subscriptions, lanes, holds, dead letters, requests, members, operations and leases.

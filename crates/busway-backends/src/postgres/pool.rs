@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use busway_core::{Error, ErrorKind, Result};
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio_postgres::{
+    Error as NativeError, Row,
+    types::{ToSql, Type},
+};
+
+use super::{
+    config::Config,
+    connection::Connector,
+    error::{Effect, failed, is_lost, no_answer, not_connected, too_late},
+    names::Names,
+};
+
+/// Values of a statement's parameters with their types, so that the server need not be asked for them.
+pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// The connections of one process, and the one way to run a statement on them.
+///
+/// A statement goes out in one message as an unnamed one, in a transaction of its own: so a pooler that changes
+/// the server's connection after each transaction is never noticed.
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    names: Names,
+    place: String,
+    deadline: Duration,
+    connect_timeout: Duration,
+}
+
+impl Pool {
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let connector = Connector(config.tls.connector()?);
+        let manager = Manager::from_connect(config.native.clone(), connector, settings);
+        let connect_timeout = config.connect_timeout();
+        let connections = deadpool_postgres::Pool::builder(manager)
+            .max_size(config.pool)
+            .wait_timeout(Some(config.deadline))
+            .create_timeout(Some(connect_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("no pool of connections: {error}")))?;
+        let names = Names::new(&config.schema);
+        Ok(Self { connections, names, place: config.place(), deadline: config.deadline, connect_timeout })
+    }
+
+    /// What the schema is called.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Runs a statement that changes nothing; `{schema}` in it stands for the schema. Repeated once if its
+    /// connection is lost.
+    pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        let sql = self.names.fill(sql);
+        let ended = match self.run(&sql, values, self.deadline).await {
+            Err(Unanswered::Failed(error)) if is_lost(&error) => self.run(&sql, values, self.deadline).await,
+            ended => ended,
+        };
+        ended.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))
+    }
+
+    /// Runs a statement that changes something; `{schema}` in it stands for the schema. `OutcomeUnknown` if it
+    /// was lost after it was sent.
+    pub(super) async fn write(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        self.write_within(self.deadline, sql, values).await
+    }
+
+    /// As [`write`](Self::write), with a deadline of its own.
+    pub(super) async fn write_within(&self, deadline: Duration, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        let ended = self.run(&self.names.fill(sql), values, deadline).await;
+        ended.map_err(|unanswered| self.told(unanswered, Effect::Change, deadline))
+    }
+
+    async fn run(&self, sql: &str, values: Values<'_>, deadline: Duration) -> Result<Vec<Row>, Unanswered> {
+        let mut in_use = InUse(None);
+        let client = in_use.0.insert(self.connection().await.map_err(Unanswered::NotSent)?);
+        let ended = tokio::time::timeout(deadline, client.query_typed(sql, values)).await;
+        let ended = ended.map_err(|_| Unanswered::Late)?;
+        in_use.give_back();
+        ended.map_err(Unanswered::Failed)
+    }
+
+    fn told(&self, unanswered: Unanswered, effect: Effect, deadline: Duration) -> Error {
+        match unanswered {
+            Unanswered::NotSent(error) => error,
+            Unanswered::Failed(error) => failed(error, effect, &self.place),
+            Unanswered::Late => too_late(effect, &self.place, deadline),
+        }
+    }
+
+    async fn connection(&self) -> Result<Object> {
+        self.connections.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => not_connected(error, &self.place),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                let detail = format!("every connection to PostgreSQL at {} was busy; raise `pool`", self.place);
+                Error::new(ErrorKind::Overloaded, detail)
+            }
+            PoolError::Timeout(_) => no_answer(&self.place, self.connect_timeout),
+            PoolError::Closed => {
+                Error::new(ErrorKind::Closed, format!("the PostgreSQL store at {} is closed", self.place))
+            }
+            other => Error::new(ErrorKind::Internal, format!("no connection to PostgreSQL: {other}")),
+        })
+    }
+
+    /// Closes every connection that is idle, the others when they are given back; hands out no more.
+    pub(super) fn close(&self) {
+        self.connections.close();
+    }
+}
+
+/// Why a statement gave no rows.
+enum Unanswered {
+    /// There was no connection to send it on.
+    NotSent(Error),
+    /// The server refused it, or the connection was lost.
+    Failed(NativeError),
+    /// It did not end before its deadline.
+    Late,
+}
+
+/// A connection on which a statement is under way. If that is given up, the connection is closed: nobody else is
+/// to wait behind it.
+struct InUse(Option<Object>);
+
+impl InUse {
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("place", &self.place).field("names", &self.names).finish_non_exhaustive()
+    }
+}

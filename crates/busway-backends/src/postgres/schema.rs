@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+use busway_core::{Epoch, Error, ErrorKind, Result, Seam};
+use tokio_postgres::{Row, types::Type};
+
+use super::{
+    config::{Config, DEFAULT_LANES, invalid},
+    connection::{Connection, connect},
+    error::{Effect, corrupt, failed, too_late},
+    names::{Names, lock},
+    pool::Values,
+};
+
+/// How long bringing the schema up to date may take, waiting for another process that does so included.
+const LONGEST: Duration = Duration::from_secs(600);
+/// The oldest server that is used: 14.
+const OLDEST_SERVER: i32 = 140_000;
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+    /// The oldest version whose code may use a schema that has this migration.
+    usable_from: i32,
+}
+
+/// Every step from nothing to this version; a step once released is never changed.
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "001_log", sql: include_str!("migrations/001_log.sql"), usable_from: 1 },
+    Migration { name: "002_checkpoints", sql: include_str!("migrations/002_checkpoints.sql"), usable_from: 2 },
+];
+const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// A step that a schema still lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingMigration {
+    /// The version that it leads to.
+    pub version: u32,
+    /// What it is called.
+    pub name: &'static str,
+    /// What it runs.
+    pub sql: String,
+}
+
+/// What a schema says of its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prepared {
+    pub(super) lanes: u16,
+    pub(super) epoch: Epoch,
+}
+
+/// The steps that the schema still lacks, for somebody who wants to see them first; none are carried out.
+///
+/// Errors: as those of opening the store.
+pub(super) async fn pending(config: &Config) -> Result<Vec<PendingMigration>> {
+    within(config, async {
+        let schema = Schema::connect(config).await?;
+        schema.check_server().await?;
+        let version = schema.usable_version().await?;
+        let left = (1_u32..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or_default());
+        let names = &schema.names;
+        Ok(left
+            .map(|(version, step)| PendingMigration { version, name: step.name, sql: names.fill(step.sql) })
+            .collect())
+    })
+    .await
+}
+
+/// Makes the schema or brings it to this version, one process at a time. A log that finds itself in another
+/// database, another cluster or on another timeline than before gets a new epoch.
+pub(super) async fn prepare(config: &Config, seam: &Seam) -> Result<Prepared> {
+    let prepared = within(config, async {
+        let schema = Schema::connect(config).await?;
+        schema.check_server().await?;
+        schema.bring_up(config, seam).await
+    });
+    let prepared = prepared.await?;
+    match config.lanes {
+        Some(wanted) if wanted != prepared.lanes => {
+            let lanes = prepared.lanes;
+            let detail = format!(
+                "{wanted} lanes are asked for, but the log was made with {lanes}, which stays; say `lanes={lanes}` or nothing"
+            );
+            Err(invalid(detail).with_context("schema", &config.schema).with_context("at", config.place()))
+        }
+        _ => Ok(prepared),
+    }
+}
+
+async fn within<T>(config: &Config, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| too_late(Effect::None, &config.place(), LONGEST);
+    tokio::time::timeout(LONGEST, work).await.map_err(late)?
+}
+
+/// A connection that looks at a schema and changes it.
+struct Schema {
+    connection: Connection,
+    names: Names,
+    place: String,
+}
+
+impl Schema {
+    async fn connect(config: &Config) -> Result<Self> {
+        let connection = connect(config).await?;
+        Ok(Self { connection, names: Names::new(&config.schema), place: config.place() })
+    }
+
+    /// Runs a statement that gives one row.
+    async fn row(&self, sql: &str, values: Values<'_>) -> Result<Row> {
+        let ended = self.connection.client.query_typed_one(&self.names.fill(sql), values).await;
+        ended.map_err(|error| failed(error, Effect::None, &self.place))
+    }
+
+    /// Runs statements that give nothing.
+    async fn run(&self, sql: &str) -> Result<()> {
+        let ended = self.connection.client.batch_execute(&self.names.fill(sql)).await;
+        ended.map_err(|error| failed(error, Effect::None, &self.place))
+    }
+
+    async fn check_server(&self) -> Result<()> {
+        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                          current_setting('server_encoding'), current_setting('default_transaction_isolation')";
+        let row = self.row(sql, &[]).await?;
+        let (number, version): (i32, &str) = (row.get(0), row.get(1));
+        if number < OLDEST_SERVER {
+            let detail = format!("PostgreSQL at {} is {version}; Busway needs 14 or newer", self.place);
+            return Err(Error::new(ErrorKind::BackendTooOld, detail));
+        }
+        let (encoding, isolation): (&str, &str) = (row.get(2), row.get(3));
+        if encoding != "UTF8" {
+            return Err(invalid(format!(
+                "the database at {} stores text as {encoding}; Busway needs UTF8 (CREATE DATABASE … ENCODING 'UTF8')",
+                self.place
+            )));
+        }
+        if isolation != "read committed" {
+            return Err(invalid(format!(
+                "transactions at {} begin as `{isolation}`; Busway needs `read committed` \
+                 (ALTER ROLE … SET default_transaction_isolation = 'read committed')",
+                self.place
+            )));
+        }
+        Ok(())
+    }
+
+    async fn bring_up(&self, config: &Config, seam: &Seam) -> Result<Prepared> {
+        let current = self.usable_version().await? >= VERSION;
+        if current && let Some(prepared) = self.told().await? {
+            return Ok(prepared);
+        }
+        self.migrate(config.lanes.unwrap_or(DEFAULT_LANES), seam).await?;
+        let silent =
+            || corrupt(format!("the schema `{}` at {} does not say what its log is", config.schema, self.place));
+        self.told().await?.ok_or_else(silent)
+    }
+
+    /// The version of the schema, 0 if it has none of Busway's tables; an error if a newer Busway made it
+    /// unusable.
+    async fn usable_version(&self) -> Result<i32> {
+        if !self.row("SELECT to_regclass('{schema}.meta') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
+            return Ok(0);
+        }
+        let sql = "SELECT (SELECT value::int FROM {schema}.meta WHERE key = 'version'),
+                          (SELECT value::int FROM {schema}.meta WHERE key = 'usable_from')";
+        let row = self.row(sql, &[]).await?;
+        let (version, usable_from): (Option<i32>, Option<i32>) = (row.get(0), row.get(1));
+        match usable_from {
+            Some(from) if from > VERSION => {
+                let detail = format!(
+                    "the schema `{}` needs a Busway that knows version {from} of it; this one knows {VERSION}",
+                    self.names.schema()
+                );
+                Err(Error::new(ErrorKind::StoreTooNew, detail).with_context("at", &self.place))
+            }
+            _ => Ok(version.unwrap_or_default()),
+        }
+    }
+
+    /// What the schema says of its log, if the log is where it was when that was written.
+    async fn told(&self) -> Result<Option<Prepared>> {
+        let sql = "SELECT (SELECT value::int FROM {schema}.meta WHERE key = 'lanes'),
+                          (SELECT value::bigint FROM {schema}.meta WHERE key = 'epoch'),
+                          (SELECT value FROM {schema}.meta WHERE key = 'identity') = {schema}.identity()";
+        let row = self.row(sql, &[]).await?;
+        let (lanes, epoch, same): (Option<i32>, Option<i64>, Option<bool>) = (row.get(0), row.get(1), row.get(2));
+        let lanes = lanes.and_then(|lanes| u16::try_from(lanes).ok()).filter(|lanes| *lanes > 0);
+        Ok(match (lanes, epoch, same) {
+            (Some(lanes), Some(epoch), Some(true)) => Some(Prepared { lanes, epoch: Epoch(epoch.cast_unsigned()) }),
+            _ => None,
+        })
+    }
+
+    /// Carries out what is left to do, whole. Whoever fails here drops the connection, and with it the transaction.
+    async fn migrate(&self, lanes: u16, seam: &Seam) -> Result<()> {
+        self.run("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?;
+        self.row("SELECT pg_advisory_xact_lock({lock}, $1)", &[(&lock::SCHEMA, Type::INT4)]).await?;
+        let version = self.usable_version().await?;
+        let there = self.row("SELECT to_regnamespace($1) IS NOT NULL", &[(&self.names.schema(), Type::TEXT)]).await?;
+        if !there.get::<_, bool>(0) {
+            self.run("CREATE SCHEMA {schema}").await?;
+        }
+        for (step, reached) in MIGRATIONS.iter().zip(1_i32..).skip(usize::try_from(version).unwrap_or_default()) {
+            self.run(step.sql).await?;
+            let sql = "SELECT {schema}.set_meta('version', $1::text), {schema}.set_meta('usable_from', $2::text)";
+            let (reached, usable_from) = (reached.to_string(), step.usable_from.to_string());
+            self.row(sql, &[(&reached, Type::TEXT), (&usable_from, Type::TEXT)]).await?;
+        }
+        let values: Values<'_> = &[(&i32::from(lanes), Type::INT4), (&seam.random().cast_signed(), Type::INT8)];
+        self.row("SELECT {schema}.settle($1, $2)", values).await?;
+        self.run("COMMIT").await
+    }
+}
