@@ -23,3 +23,4 @@ mod watcher;
 
 pub mod missing;
 pub mod postgres;
+pub mod proxy;
