@@ -19,8 +19,10 @@
 mod account;
 mod port;
 mod process;
+mod url;
 mod watcher;
 
 pub mod missing;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;

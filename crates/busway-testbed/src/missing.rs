@@ -19,17 +19,21 @@ pub const VARIABLE: &str = "BUSWAY_MISSING_SERVERS";
 #[track_caller]
 pub fn report(server: &str, reason: &str) {
     let test = calling_test(Location::caller());
-    assert!(env::var("CI").as_deref() != Ok("true"), "{test} needs {server}: {reason}");
-    // Written past what captures a test's output, since that is not shown for a test that returns.
-    let _ = writeln!(io::stderr(), "{test} did not run, it needs {server}: {reason}");
-    if let Some(file) = env::var_os(VARIABLE) {
-        append(Path::new(&file), &format!("{server} {test}\n"))
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    }
+    let allowed = env::var("CI").as_deref() != Ok("true");
+    say(server, reason, &test, allowed, env::var_os(VARIABLE).as_deref().map(Path::new));
 }
 
-fn append(file: &Path, line: &str) -> io::Result<()> {
-    OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+#[track_caller]
+fn say(server: &str, reason: &str, test: &str, allowed: bool, file: Option<&Path>) {
+    assert!(allowed, "{test} needs {server}: {reason}");
+    // Written past what captures a test's output, since that is not shown for a test that returns.
+    let _ = writeln!(io::stderr(), "{test} did not run, it needs {server}: {reason}");
+    if let Some(file) = file {
+        let appended = OpenOptions::new().create(true).append(true).open(file);
+        appended
+            .and_then(|mut file| file.write_all(format!("{server} {test}\n").as_bytes()))
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
 }
 
 /// A test runs on a thread that bears its name, unless it was told to run on the main one.
@@ -47,5 +51,36 @@ fn program() -> String {
     match name.rsplit_once('-') {
         Some((name, hash)) if hash.len() == 16 => name.to_owned(),
         _ => name.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, panic::Location, thread};
+
+    use super::{calling_test, say};
+
+    #[test]
+    fn a_line_is_added_for_each_test_that_did_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("missing");
+        say("postgres", "none here", "a::b", true, Some(&file));
+        say("redis", "none here", "c::d", true, Some(&file));
+        assert_eq!(fs::read_to_string(file).unwrap(), "postgres a::b\nredis c::d\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "a::b needs postgres: none here")]
+    fn where_all_must_be_there_the_test_fails() {
+        say("postgres", "none here", "a::b", false, None);
+    }
+
+    #[test]
+    fn a_test_is_named_by_its_thread_or_by_where_it_asks() {
+        let here = Location::caller();
+        let named = thread::Builder::new().name("rules::hold".into()).spawn(|| calling_test(here)).unwrap();
+        assert_eq!(named.join().unwrap(), "busway_testbed::rules::hold");
+        let main = thread::Builder::new().name("main".into()).spawn(|| calling_test(here)).unwrap();
+        assert_eq!(main.join().unwrap(), format!("{}:{}", file!(), here.line()));
     }
 }

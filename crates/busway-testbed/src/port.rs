@@ -1,6 +1,7 @@
 //! Ports for servers that have to be told theirs.
 
 use std::{
+    io,
     net::{Ipv4Addr, TcpListener},
     process,
     sync::atomic::{AtomicU16, Ordering},
@@ -12,8 +13,20 @@ const COUNT: u16 = 12_000;
 
 static TRIED: AtomicU16 = AtomicU16::new(0);
 
+/// Starts something on a free port; on another if somebody took it meanwhile, which is an error of kind `AddrInUse`.
+pub(crate) fn with_free<T>(mut start: impl FnMut(u16) -> io::Result<T>) -> io::Result<T> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match start(free()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            outcome => return outcome,
+        }
+    }
+    start(free())
+}
+
 /// A port of 127.0.0.1 that is free at the moment; no two calls of one process give the same.
-pub(crate) fn free() -> u16 {
+fn free() -> u16 {
     let start = process::id().wrapping_mul(37) % u32::from(COUNT);
     (0..COUNT)
         .map(|_| {

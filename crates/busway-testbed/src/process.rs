@@ -1,18 +1,24 @@
 //! A server's process in a folder of its own, which both go when the process that started them goes.
 
 use std::{
+    fmt::Display,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::PermissionsExt,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 pub(crate) use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
 use crate::{account::Account, watcher::Watcher};
+
+/// Crash recovery on a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Each line is a signal and the process that gets it at the end; an empty one takes that back. What has ended counts as
 /// gone though nobody has waited for it yet: not every first process of a container does so soon.
@@ -91,17 +97,40 @@ impl Process {
         fs::read(self.folder.join("log")).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
     }
 
-    /// Starts the server; `last` is the signal that it gets when this is dropped or the calling process ends.
-    pub(crate) fn start(&mut self, mut command: Command, last: Signal) -> io::Result<()> {
+    /// Starts the server and waits until it answers. It gets the signal `last` when this is dropped or the calling process
+    /// ends.
+    ///
+    /// # Errors
+    /// With the server's words when it ends instead; `AddrInUse` when somebody has its port.
+    pub(crate) fn start_and_wait<E: Display>(
+        &mut self,
+        mut command: Command,
+        last: Signal,
+        mut answers: impl FnMut() -> Result<(), E>,
+    ) -> io::Result<()> {
+        let said = self.log().len();
         let child = command.spawn()?;
         self.watcher.tell(&format!("{} {}", last.as_raw(), child.id()));
         self.last = last;
         self.running = Some(child);
+        let begun = Instant::now();
+        while let Err(refusal) = answers() {
+            if let Some(status) = self.ended()? {
+                let words = self.log().split_off(said);
+                let taken = words.contains("Address already in use");
+                let kind = if taken { io::ErrorKind::AddrInUse } else { io::ErrorKind::Other };
+                return Err(io::Error::new(kind, format!("{status}\n{words}")));
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(io::Error::other(format!("it does not answer: {refusal}\n{}", self.log())));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
         Ok(())
     }
 
     /// How the server ended, if it has ended by itself.
-    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         let ended = self.running.as_mut().map_or(Ok(None), Child::try_wait)?;
         if ended.is_some() {
             self.watcher.tell("");

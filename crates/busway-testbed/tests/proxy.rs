@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use busway_testbed::proxy::Proxy;
+use busway_testbed::{postgres::Server, proxy::Proxy};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     time::timeout,
 };
+use tokio_postgres::NoTls;
 
 /// Far longer than anything that is bound to come takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -174,4 +175,17 @@ async fn a_paused_clock_does_not_stop_it() {
     let mut answer = [0];
     client.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"x");
+}
+
+#[tokio::test]
+async fn a_database_is_reached_through_it_by_a_url() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let proxy = Proxy::start(&database.url);
+    let (client, connection) = tokio_postgres::connect(&proxy.url(&database.url), NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let row = client.query_one("select current_database()", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), database.name);
+    proxy.cut();
+    assert!(timeout(LONG, connection).await.unwrap().unwrap().is_err());
 }

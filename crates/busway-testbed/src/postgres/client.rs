@@ -13,7 +13,7 @@ pub(super) async fn connect(url: &str) -> Result<Client, Error> {
 }
 
 /// Runs this statement by itself, on a thread and runtime of its own, since the caller may be on one.
-pub(super) fn run(url: &str, statement: &str) -> Result<(), Error> {
+pub(crate) fn run(url: &str, statement: &str) -> Result<(), Error> {
     let work = async {
         let client = connect(url).await?;
         client.batch_execute(statement).await

@@ -39,30 +39,3 @@ pub(super) fn new_name() -> String {
     static MADE: AtomicU64 = AtomicU64::new(0);
     format!("busway_test_{}_{:x}_{}", process::id(), *STARTED, MADE.fetch_add(1, Ordering::Relaxed))
 }
-
-/// The same URL for another database.
-pub(super) fn with_name(url: &str, name: &str) -> String {
-    let (address, query) = match url.split_once('?') {
-        Some((address, query)) => (address, format!("?{query}")),
-        None => (url, String::new()),
-    };
-    let authority = address.find("://").map_or(0, |scheme| scheme + 3);
-    let end = address[authority..].find('/').map_or(address.len(), |slash| authority + slash);
-    format!("{}/{name}{query}", &address[..end])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_name;
-
-    #[test]
-    fn the_database_of_a_url_is_replaced_and_nothing_else() {
-        for (url, expected) in [
-            ("postgres://u:p@h:1/old?sslmode=disable", "postgres://u:p@h:1/new?sslmode=disable"),
-            ("postgresql://h", "postgresql://h/new"),
-            ("postgres://h/?host=/run/a", "postgres://h/new?host=/run/a"),
-        ] {
-            assert_eq!(with_name(url, "new"), expected);
-        }
-    }
-}

@@ -2,7 +2,7 @@
 
 mod binaries;
 mod builder;
-mod client;
+pub(crate) mod client;
 mod database;
 mod given;
 mod server;
@@ -16,4 +16,4 @@ pub use server::Server;
 pub const VARIABLE: &str = "BUSWAY_TEST_POSTGRES_URL";
 
 /// Who owns all of a private server and may come in without a password.
-const USER: &str = "busway";
+pub(crate) const USER: &str = "busway";

@@ -1,27 +1,19 @@
 //! A running server, private or given.
 
-use std::{
-    env, io,
-    path::PathBuf,
-    sync::OnceLock,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, io, path::PathBuf, sync::OnceLock};
 
 use super::{
     USER, VARIABLE, binaries,
     builder::Builder,
     client,
-    database::{Database, new_name, with_name},
+    database::{Database, new_name},
     given::Given,
 };
 use crate::{
     missing, port,
     process::{Process, Signal},
+    url,
 };
-
-/// Crash recovery on a busy machine takes its time.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A PostgreSQL server. Whoever owns one may stop it; the shared one runs until its process ends.
 #[derive(Debug)]
@@ -74,21 +66,14 @@ impl Server {
         Builder::default()
     }
 
-    /// On the first free port, in the data folder that lies ready.
+    /// In a folder that lies ready.
     pub(super) fn start_in(process: Process) -> io::Result<Self> {
-        const TRIES: usize = 5;
         let mut server = Self { url: String::new(), place: Place::Private { process: Box::new(process), port: 0 } };
-        for attempt in 1.. {
-            let free = port::free();
+        port::with_free(|free| {
             server.url = format!("postgres://{USER}@127.0.0.1:{free}/postgres");
             *server.process().1 = free;
-            match server.run() {
-                Ok(()) => break,
-                // Somebody else may have taken it since it was found free.
-                Err(error) if error.kind() != io::ErrorKind::AddrInUse || attempt == TRIES => return Err(error),
-                Err(_) => {}
-            }
-        }
+            server.run()
+        })?;
         Ok(server)
     }
 
@@ -103,24 +88,9 @@ impl Server {
     fn run(&mut self) -> io::Result<()> {
         let url = self.url.clone();
         let (process, port) = self.process();
-        let said = process.log().len();
         let mut command = process.command(&binaries::program("postgres"))?;
         command.arg("-D").arg(process.folder().join("data")).args(["-p", &port.to_string()]);
-        process.start(command, Signal::QUIT)?;
-        let begun = Instant::now();
-        while let Err(refusal) = client::run(&url, "select 1") {
-            if let Some(status) = process.ended()? {
-                let words = process.log().split_off(said);
-                let taken = words.contains("could not create any TCP/IP sockets");
-                let kind = if taken { io::ErrorKind::AddrInUse } else { io::ErrorKind::Other };
-                return Err(io::Error::new(kind, format!("{status}\n{words}")));
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(io::Error::other(format!("it does not answer: {refusal}\n{}", process.log())));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        process.start_and_wait(command, Signal::QUIT, || client::run(&url, "select 1"))
     }
 
     /// A new, empty database, made from `template0`.
@@ -150,7 +120,7 @@ impl Server {
     /// The URL of a database of this server, whether there is one of that name or not.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        with_name(&self.url, database)
+        url::with_database(&self.url, database)
     }
 
     /// Where a program of PostgreSQL is: `psql`, `pgbench`, `pg_dump`, `pg_restore`. Only its name, to be found in the

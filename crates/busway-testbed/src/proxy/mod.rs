@@ -4,7 +4,7 @@ mod connection;
 mod gate;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     time::Duration,
 };
@@ -12,12 +12,12 @@ use std::{
 pub use connection::Connection;
 use gate::Flow;
 use tokio::{
-    net::TcpListener,
+    net,
     runtime::{Builder, Runtime},
     task::JoinHandle,
 };
 
-use crate::port;
+use crate::{port, url};
 
 /// Takes connections on a port of 127.0.0.1 and passes them on. Its verbs hold for every connection, also for those to
 /// come; [`connections`](Self::connections) gives the open ones one by one.
@@ -41,21 +41,26 @@ struct Taken {
 }
 
 impl Proxy {
-    /// In front of `host:port`.
+    /// In front of `host:port`, or of the server that a URL names.
     ///
     /// # Panics
     /// Where there is no thread or no port for it.
     #[must_use]
     pub fn start(target: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("proxy").enable_all().build();
+        let listening = port::with_free(|port| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            Ok((listener.local_addr()?, listener))
+        });
+        let (address, listener) = listening.unwrap_or_else(|error| panic!("no port for a proxy: {error}"));
         let proxy = Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port::free())),
-            target: target.into(),
+            address,
+            target: url::address(target).into(),
             taken: Arc::default(),
             accepting: Mutex::default(),
             runtime: Some(runtime.unwrap_or_else(|error| panic!("no runtime for a proxy: {error}"))),
         };
-        proxy.accept();
+        *proxy.accepting() = Some(proxy.take_all(listener));
         proxy
     }
 
@@ -63,6 +68,12 @@ impl Proxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same URL through the proxy.
+    #[must_use]
+    pub fn url(&self, url: &str) -> String {
+        url::with_address(url, &self.address.to_string())
     }
 
     /// Closes every connection, at both ends. New ones are taken.
@@ -126,15 +137,18 @@ impl Proxy {
     pub fn accept(&self) {
         let mut accepting = self.accepting();
         if accepting.is_none() {
-            let _entered = self.runtime().enter();
-            let listener = std::net::TcpListener::bind(self.address).and_then(|listener| {
-                listener.set_nonblocking(true)?;
-                TcpListener::from_std(listener)
-            });
+            let listener = TcpListener::bind(self.address);
             let listener =
                 listener.unwrap_or_else(|error| panic!("a proxy cannot listen on {}: {error}", self.address));
-            *accepting = Some(self.runtime().spawn(take_all(listener, self.target.clone(), self.taken.clone())));
+            *accepting = Some(self.take_all(listener));
         }
+    }
+
+    fn take_all(&self, listener: TcpListener) -> JoinHandle<()> {
+        let _entered = self.runtime().enter();
+        let listener = listener.set_nonblocking(true).and_then(|()| net::TcpListener::from_std(listener));
+        let listener = listener.unwrap_or_else(|error| panic!("a proxy cannot wait for connections: {error}"));
+        self.runtime().spawn(take_all(listener, self.target.clone(), self.taken.clone()))
     }
 
     /// The connections that are open now, oldest first.
@@ -174,7 +188,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn take_all(listener: TcpListener, target: Arc<str>, taken: Arc<Mutex<Taken>>) {
+async fn take_all(listener: net::TcpListener, target: Arc<str>, taken: Arc<Mutex<Taken>>) {
     while let Ok((client, _)) = listener.accept().await {
         let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
         let (connection, pass) = Connection::new(taken.flow);
