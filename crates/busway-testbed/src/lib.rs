@@ -22,6 +22,7 @@ mod process;
 mod url;
 mod watcher;
 
+pub mod certificates;
 pub mod missing;
 pub mod pgbouncer;
 pub mod postgres;

@@ -1,14 +1,14 @@
 //! A private PostgreSQL does what tests ask of it, and is gone with them.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use busway_testbed::postgres::Server;
+use busway_testbed::postgres::{Server, VARIABLE};
 use tokio_postgres::NoTls;
 
 /// Waits for what is bound to come, a minute at most.
@@ -36,17 +36,17 @@ async fn a_database_can_be_made_from_a_template() {
     let Some(server) = Server::shared() else { return };
     let template = server.database();
     template.client().await.batch_execute("create table t as select 7 as n").await.unwrap();
-    until("nobody is connected to the template", || server_is_alone_with(server, &template.name)).await;
+    let clients = format!("select count(*) from pg_stat_activity where datname = '{}'", template.name);
+    until("nobody is connected to the template", || ask(server, &clients) == "0").await;
     let copy = server.database_with(&format!("template {}", template.name));
     let row = copy.client().await.query_one("select n from t", &[]).await.unwrap();
     assert_eq!(row.get::<_, i32>(0), 7);
 }
 
-fn server_is_alone_with(server: &Server, database: &str) -> bool {
-    let count = format!("select count(*) from pg_stat_activity where datname = '{database}'");
-    let psql = server.program("psql");
-    let output = Command::new(psql).args(["-XAtc", &count, &server.url("postgres")]).output().expect("psql runs");
-    output.stdout == b"0\n"
+/// What psql prints.
+fn ask(server: &Server, question: &str) -> String {
+    let psql = Command::new(server.program("psql")).args(["-XAtc", question, &server.url("postgres")]).output();
+    String::from_utf8(psql.expect("psql runs").stdout).expect("it prints text").trim().to_owned()
 }
 
 #[tokio::test]
@@ -139,4 +139,16 @@ impl Postmaster {
     fn runs(&self) -> bool {
         fs::read(format!("/proc/{}/cmdline", self.0)).is_ok_and(|line| !line.is_empty())
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_given_is_used_and_left_as_it_was() {
+    let Some(server) = Server::builder().setting("log_statement", "ddl").start() else { return };
+    let test = "every_call_gives_a_fresh_database_of_one_server";
+    let program = env::current_exe().unwrap();
+    let tried = Command::new(program).args(["--exact", test]).env(VARIABLE, server.url("postgres")).output().unwrap();
+    assert!(tried.status.success(), "{}", String::from_utf8_lossy(&tried.stdout));
+    assert_eq!(server.log().matches("statement: create database busway_test_").count(), 2, "{}", server.log());
+    let left = "select count(*) from pg_database where datname like 'busway_test_%'";
+    until("its databases are gone", || ask(&server, left) == "0").await;
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{USER, binaries, server::Server};
-use crate::{missing, process::Process};
+use crate::{certificates::Authority, missing, process::Process};
 
 /// What tests want other than PostgreSQL's defaults. `fsync` and `synchronous_commit` stay on.
 const SETTINGS: [(&str, &str); 3] =
@@ -34,6 +34,18 @@ impl Builder {
     pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((name.into(), content.into()));
         self
+    }
+
+    /// TLS for those who ask for it, with a certificate of this authority for `localhost` and `127.0.0.1`; clients may
+    /// show one of the same authority. Connections without TLS are taken too, unless `pg_hba.conf` says otherwise.
+    #[must_use]
+    pub fn tls(self, authority: &Authority) -> Self {
+        let identity = authority.issue(&["localhost", "127.0.0.1"]);
+        self.file("server.crt", identity.certificate)
+            .file("server.key", identity.key)
+            .file("root.crt", authority.certificate())
+            .setting("ssl", "on")
+            .setting("ssl_ca_file", "root.crt")
     }
 
     /// Starts it on a free port of 127.0.0.1; it stops when it is dropped. `None`, and said by [`missing::report`], where

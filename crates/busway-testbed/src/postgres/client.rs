@@ -2,7 +2,7 @@
 
 use std::{panic::resume_unwind, thread};
 
-use tokio_postgres::{Client, Error, NoTls};
+use tokio_postgres::{Client, Error, NoTls, error::SqlState};
 
 /// Connects to what the URL names, and keeps the connection going on the calling runtime.
 pub(super) async fn connect(url: &str) -> Result<Client, Error> {
@@ -10,6 +10,14 @@ pub(super) async fn connect(url: &str) -> Result<Client, Error> {
     // It ends with the client, and what broke it the client's calls tell.
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
+}
+
+/// Whether a server answers, be it that it lets nobody in.
+pub(super) fn answers(url: &str) -> Result<(), Error> {
+    match run(url, "select 1") {
+        Err(error) if error.code().is_some_and(|code| *code != SqlState::CANNOT_CONNECT_NOW) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Runs this statement by itself, on a thread and runtime of its own, since the caller may be on one.

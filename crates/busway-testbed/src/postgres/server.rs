@@ -90,7 +90,7 @@ impl Server {
         let (process, port) = self.process();
         let mut command = process.command(&binaries::program("postgres"))?;
         command.arg("-D").arg(process.folder().join("data")).args(["-p", &port.to_string()]);
-        process.start_and_wait(command, Signal::QUIT, || client::run(&url, "select 1"))
+        process.start_and_wait(command, Signal::QUIT, || client::answers(&url))
     }
 
     /// A new, empty database, made from `template0`.
