@@ -36,11 +36,16 @@ at_least() {
 }
 
 is_there() {
-  case $1 in
-    cc) command -v cc >/dev/null && can_compile ;;
-    /*) [[ -e $1 ]] ;;
-    *) command -v "$1" >/dev/null ;;
-  esac
+  local choices choice
+  IFS='|' read -ra choices <<<"$1"
+  for choice in "${choices[@]}"; do
+    case $choice in
+      cc) command -v cc >/dev/null && can_compile ;;
+      /*) compgen -G "$choice" >/dev/null ;;
+      *) command -v "$choice" >/dev/null ;;
+    esac && return
+  done
+  return 1
 }
 
 # A compiler without headers or start files is there and yet cannot build anything.
@@ -56,11 +61,12 @@ can_compile() {
 # need_packages build test: installs what these need, by the list in debian-packages, and what is missing.
 need_packages() {
   local purpose looked_for package words
-  local packages=() wanted=()
+  local packages=() wanted=() around=()
   while read -r purpose looked_for package words; do
     [[ " $* " == *" $purpose "* ]] || continue
     is_there "$looked_for" && continue
     packages+=("$package")
+    [[ $purpose != test ]] || around=("$root/scripts/without-services")
     wanted+=("$looked_for" "$words")
     if command -v apt-get >/dev/null; then
       say "$words missing: installing $package (apt)"
@@ -78,6 +84,7 @@ need_packages() {
   done
 }
 
+# Installs them, with the command in $around, if any, around apt-get.
 install_packages() {
   local as_root=() log
   if ((EUID != 0)); then
@@ -89,7 +96,7 @@ install_packages() {
     fi
   fi
   log=$(mktemp)
-  local apt=("${as_root[@]+"${as_root[@]}"}" env DEBIAN_FRONTEND=noninteractive
+  local apt=("${as_root[@]+"${as_root[@]}"}" "${around[@]+"${around[@]}"}" env DEBIAN_FRONTEND=noninteractive
     apt-get --yes -o DPkg::Lock::Timeout=300 -o APT::Status-Fd=1)
   # The lists of a fresh system are empty, those of an old one out of date: only then they are fetched.
   if ! { run_apt install "$@" || { run_apt update && run_apt install "$@"; }; }; then
