@@ -11,8 +11,8 @@
 //! # }
 //! ```
 //!
-//! Whatever is started here ends with its process, however that ends: a [watcher](watcher) holds the other end of a pipe.
-//! Where a server is not installed a test has to say so; `shared` and `start` do it, by [`missing::report`].
+//! Whatever is started here ends with its process, however that ends: a shell waits for it at the end of a pipe. Where a
+//! server is not installed a test has to say so; `shared` and `start` do it, by [`missing::report`], and give `None`.
 //!
 //! What goes wrong in here is a broken test, not something to handle: functions panic and say why.
 

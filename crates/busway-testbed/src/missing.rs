@@ -26,8 +26,9 @@ pub fn report(server: &str, reason: &str) {
 #[track_caller]
 fn say(server: &str, reason: &str, test: &str, allowed: bool, file: Option<&Path>) {
     assert!(allowed, "{test} needs {server}: {reason}");
-    // Written past what captures a test's output, since that is not shown for a test that returns.
-    let _ = writeln!(io::stderr(), "{test} did not run, it needs {server}: {reason}");
+    // Written past what captures a test's output, since that is not shown for a test that returns; and at once, as others
+    // write there too.
+    let _ = io::stderr().write_all(format!("{test} did not run, it needs {server}: {reason}\n").as_bytes());
     if let Some(file) = file {
         let appended = OpenOptions::new().create(true).append(true).open(file);
         appended
