@@ -2,6 +2,8 @@
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seqs;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

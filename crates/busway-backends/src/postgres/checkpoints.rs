@@ -1,105 +1,96 @@
 use async_trait::async_trait;
 use busway_core::{
-    Checkpoint, Checkpoints, CommitOutcome, DeadLetter, DeadLetterQuery, Error, ErrorKind, LaneCommit, LaneId,
-    LaneRecord, MemberId, MemberRecord, OperationRecord, Page, Payload, Pulse, Request, RequestKind, Result, Seq,
-    SubscriptionId, SubscriptionRecord,
+    Checkpoint, Checkpoints, CommitOutcome, DeadLetter, DeadLetterQuery, LaneCommit, LaneId, LaneRecord, MemberId,
+    MemberRecord, OperationRecord, Page, Payload, Pulse, Request, RequestKind, Result, Seq, SubscriptionId,
+    SubscriptionRecord,
 };
 
-use super::Postgres;
-
-fn absent() -> Error {
-    Error::new(ErrorKind::Unsupported, "the checkpoints are not there yet")
-}
+use super::{Postgres, checkpoint_row, dead_letters, holds, lane, members, operations, requests, subscriptions};
 
 #[async_trait]
 impl Checkpoints for Postgres {
     async fn save_subscription(
         &self,
-        _record: &SubscriptionRecord,
-        _expected: Option<u64>,
-        _start: &[Seq],
+        record: &SubscriptionRecord,
+        expected: Option<u64>,
+        start: &[Seq],
     ) -> Result<bool> {
-        Err(absent())
+        subscriptions::save(&self.pool, record, expected, start).await
     }
 
     async fn subscriptions(&self) -> Result<Vec<SubscriptionRecord>> {
-        Err(absent())
+        subscriptions::all(&self.pool).await
     }
 
-    async fn remove_subscription(&self, _id: SubscriptionId, _keep_dead_letters: bool) -> Result<bool> {
-        Err(absent())
+    async fn remove_subscription(&self, id: SubscriptionId, keep_dead_letters: bool) -> Result<bool> {
+        subscriptions::remove(&self.pool, id, keep_dead_letters).await
     }
 
-    async fn pulse(&self, _member: &MemberRecord) -> Result<Pulse> {
-        Err(absent())
+    async fn pulse(&self, member: &MemberRecord) -> Result<Pulse> {
+        members::pulse(&self.pool, member).await
     }
 
-    async fn remove_member(&self, _id: MemberId) -> Result<()> {
-        Err(absent())
+    async fn remove_member(&self, id: MemberId) -> Result<()> {
+        members::remove(&self.pool, id).await
     }
 
-    async fn checkpoints(&self, _of: Option<SubscriptionId>) -> Result<Vec<(SubscriptionId, LaneId, Checkpoint)>> {
-        Err(absent())
+    async fn checkpoints(&self, of: Option<SubscriptionId>) -> Result<Vec<(SubscriptionId, LaneId, Checkpoint)>> {
+        checkpoint_row::all(&self.pool, of).await
     }
 
-    async fn lane(&self, _subscription: SubscriptionId, _lane: LaneId) -> Result<Option<LaneRecord>> {
-        Err(absent())
+    async fn lane(&self, subscription: SubscriptionId, lane: LaneId) -> Result<Option<LaneRecord>> {
+        lane::load(&self.pool, subscription, lane).await
     }
 
-    async fn hold_counts(&self, _subscription: SubscriptionId) -> Result<Vec<(LaneId, u64, Seq)>> {
-        Err(absent())
+    async fn hold_counts(&self, subscription: SubscriptionId) -> Result<Vec<(LaneId, u64, Seq)>> {
+        holds::counts(&self.pool, subscription).await
     }
 
-    async fn commit(&self, _commit: LaneCommit) -> Result<CommitOutcome> {
-        Err(absent())
+    async fn commit(&self, commit: LaneCommit) -> Result<CommitOutcome> {
+        lane::commit(&self.pool, commit).await
     }
 
-    async fn request(&self, _subscription: SubscriptionId, _lane: LaneId, _kind: RequestKind) -> Result<u64> {
-        Err(absent())
+    async fn request(&self, subscription: SubscriptionId, lane: LaneId, kind: RequestKind) -> Result<u64> {
+        requests::add(&self.pool, subscription, lane, &kind).await
     }
 
     async fn requests(&self) -> Result<Vec<Request>> {
-        Err(absent())
+        requests::all(&self.pool).await
     }
 
-    async fn dead_letters(&self, _query: &DeadLetterQuery) -> Result<Page<DeadLetter>> {
-        Err(absent())
+    async fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Page<DeadLetter>> {
+        dead_letters::page(&self.pool, query).await
     }
 
-    async fn dead_count(&self, _subscription: SubscriptionId) -> Result<u64> {
-        Err(absent())
+    async fn dead_count(&self, subscription: SubscriptionId) -> Result<u64> {
+        dead_letters::count_of(&self.pool, subscription).await
     }
 
-    async fn dead_letter(&self, _id: u64) -> Result<Option<DeadLetter>> {
-        Err(absent())
+    async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>> {
+        dead_letters::by_id(&self.pool, id).await
     }
 
-    async fn dead_letter_of(
-        &self,
-        _subscription: SubscriptionId,
-        _lane: LaneId,
-        _seq: Seq,
-    ) -> Result<Option<DeadLetter>> {
-        Err(absent())
+    async fn dead_letter_of(&self, subscription: SubscriptionId, lane: LaneId, seq: Seq) -> Result<Option<DeadLetter>> {
+        dead_letters::by_place(&self.pool, subscription, lane, seq).await
     }
 
-    async fn edit_dead_letter(&self, _id: u64, _payload: &Payload) -> Result<bool> {
-        Err(absent())
+    async fn edit_dead_letter(&self, id: u64, payload: &Payload) -> Result<bool> {
+        dead_letters::edit(&self.pool, id, payload).await
     }
 
-    async fn drop_dead_letter(&self, _id: u64) -> Result<bool> {
-        Err(absent())
+    async fn drop_dead_letter(&self, id: u64) -> Result<bool> {
+        dead_letters::remove_orphan(&self.pool, id).await
     }
 
-    async fn save_operation(&self, _operation: &OperationRecord, _expected: Option<u64>) -> Result<bool> {
-        Err(absent())
+    async fn save_operation(&self, operation: &OperationRecord, expected: Option<u64>) -> Result<bool> {
+        operations::save(&self.pool, operation, expected).await
     }
 
     async fn operations(&self) -> Result<Vec<OperationRecord>> {
-        Err(absent())
+        operations::all(&self.pool).await
     }
 
-    async fn lease(&self, _name: &str, _member: MemberId, _stale: Option<(MemberId, u64)>) -> Result<(MemberId, u64)> {
-        Err(absent())
+    async fn lease(&self, name: &str, member: MemberId, stale: Option<(MemberId, u64)>) -> Result<(MemberId, u64)> {
+        members::lease(&self.pool, name, member, stale).await
     }
 }

@@ -1,13 +1,23 @@
 //! Log and checkpoints in one PostgreSQL database: the production backend.
 
+mod checkpoint_row;
 mod checkpoints;
+mod columns;
 mod config;
 mod connection;
+mod dead_letters;
 mod error;
+mod hold_changes;
+mod holds;
+mod lane;
 mod log;
+mod members;
 mod names;
+mod operations;
 mod pool;
+mod requests;
 mod schema;
+mod subscriptions;
 mod tls;
 mod url;
 

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Result as NativeResult, Row, param
 use super::{
     columns::{count, json, name_of, named, signed_if, tenant, time, to_json, unreadable, unsigned, unsigned_if, wide},
     error::Fault,
-    seqs::{pack, unpack},
 };
+use crate::seqs::{pack, unpack};
 
 const STATES: &[(HoldState, &str)] = &[
     (HoldState::Waiting, "waiting"),

@@ -22,7 +22,6 @@ mod queue;
 mod readers;
 mod requests;
 mod schema;
-mod seqs;
 mod shared;
 mod subscriptions;
 mod writer;

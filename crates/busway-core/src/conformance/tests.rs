@@ -24,21 +24,28 @@ use super::{Backend, Check};
 /// busway_core::conformance_tests!(fresh);
 /// # fn main() {}
 /// ```
+///
+/// A backend that needs a server says where each test looks for it, `conformance_tests!(server => fresh)`: `server`
+/// is called first and gives an `Option`, and without one the test returns; else `fresh` is called with it.
 #[macro_export]
 macro_rules! conformance_tests {
+    ($server:expr => $make:expr) => {
+        $crate::__conformance_checks! { [$crate::__conformance_test_functions] ($server => $make) }
+    };
     ($make:expr) => {
-        $crate::__conformance_checks! { [$crate::__conformance_test_functions] ($make) }
+        $crate::__conformance_checks! { [$crate::__conformance_test_functions] (|| Some(()) => |()| $make()) }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_test_functions {
-    (($make:expr) $($group:ident::$part:ident $needs:ident { $($name:ident)* })*) => {
+    (($server:expr => $make:expr) $($group:ident::$part:ident $needs:ident { $($name:ident)* })*) => {
         $($(
             #[test]
             fn $name() {
-                $crate::conformance::test(stringify!($name), $make);
+                let Some(server) = ($server)() else { return };
+                $crate::conformance::test(stringify!($name), || ($make)(server));
             }
         )*)*
     };

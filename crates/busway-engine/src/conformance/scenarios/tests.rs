@@ -26,21 +26,28 @@ use super::Scenario;
 /// busway_engine::engine_conformance_tests!(fresh);
 /// # fn main() {}
 /// ```
+///
+/// A backend that needs a server says where each test looks for it, `engine_conformance_tests!(server => fresh)`:
+/// `server` is called first and gives an `Option`, and without one the test returns; else `fresh` is called with it.
 #[macro_export]
 macro_rules! engine_conformance_tests {
+    ($server:expr => $make:expr) => {
+        $crate::__engine_scenarios! { [$crate::__engine_test_functions] ($server => $make) }
+    };
     ($make:expr) => {
-        $crate::__engine_scenarios! { [$crate::__engine_test_functions] ($make) }
+        $crate::__engine_scenarios! { [$crate::__engine_test_functions] (|| Some(()) => |()| $make()) }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __engine_test_functions {
-    (($make:expr) $($part:ident { $($name:ident)* })*) => {
+    (($server:expr => $make:expr) $($part:ident { $($name:ident)* })*) => {
         $($(
             #[test]
             fn $name() {
-                $crate::conformance::test(stringify!($name), $make);
+                let Some(server) = ($server)() else { return };
+                $crate::conformance::test(stringify!($name), || ($make)(server));
             }
         )*)*
     };

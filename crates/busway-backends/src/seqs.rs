@@ -1,43 +1,59 @@
+//! Numbers packed into few bytes.
+
 use busway_core::Seq;
 
-/// Seqs as LEB128 numbers, the first and then each one's distance from the one before. They are sorted, and
-/// repeats are left out.
-pub(super) fn pack(seqs: &[Seq]) -> Vec<u8> {
+/// Appends a number, seven bits to a byte, the lowest first (LEB128).
+pub(crate) fn put_number(bytes: &mut Vec<u8>, number: u64) {
+    let mut rest = number;
+    while rest >= 0x80 {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
+
+/// Takes a number off the front; `None` if none stands there.
+pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let (mut number, mut shift): (u64, u32) = (0, 0);
+    loop {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if shift > 63 || bits.leading_zeros() < shift {
+            return None;
+        }
+        number |= bits << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+}
+
+/// Seqs as numbers, the first and then each one's distance from the one before. They are sorted, and repeats are
+/// left out.
+pub(crate) fn pack(seqs: &[Seq]) -> Vec<u8> {
     let mut seqs = seqs.to_vec();
     seqs.sort_unstable();
     seqs.dedup();
     let mut bytes = Vec::with_capacity(seqs.len() * 2 + 8);
     let mut before = 0;
     for seq in seqs {
-        let mut rest = seq - before;
-        while rest >= 0x80 {
-            bytes.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest as u8);
+        put_number(&mut bytes, seq - before);
         before = seq;
     }
     bytes
 }
 
 /// The seqs again, ascending; `None` if the bytes were not packed by [`pack`].
-pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<Seq>> {
+pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Seq>> {
     let mut seqs = Vec::with_capacity(bytes.len());
-    let (mut before, mut distance, mut shift): (Seq, Seq, u32) = (0, 0, 0);
-    for byte in bytes {
-        let bits = Seq::from(byte & 0x7f);
-        if shift > 63 || bits.leading_zeros() < shift {
-            return None;
-        }
-        distance |= bits << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            before = before.checked_add(distance)?;
-            seqs.push(before);
-            (distance, shift) = (0, 0);
-        }
+    let mut before: Seq = 0;
+    while !bytes.is_empty() {
+        before = before.checked_add(take_number(&mut bytes)?)?;
+        seqs.push(before);
     }
-    (shift == 0).then_some(seqs)
+    Some(seqs)
 }
 
 #[cfg(test)]

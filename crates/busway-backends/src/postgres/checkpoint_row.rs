@@ -1,0 +1,121 @@
+use busway_core::{Checkpoint, Handed, LaneId, MemberId, Result, SubscriptionId, Version};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+use uuid::Uuid;
+
+use super::{
+    columns::{column, json, to_json, unsigned, unsigned_if, wide},
+    pool::Pool,
+};
+
+/// The columns that [`placed`] reads first, in its order.
+pub(super) const COLUMNS: &str = "c.subscription, c.lane, c.position, c.fence, c.n, c.written_by, c.holder, c.released, \
+                                  c.handed_seq, c.handed_key, c.handed_turn, c.probation, c.segments, c.delivered, \
+                                  c.failed";
+/// How many those are.
+pub(super) const COLUMN_COUNT: usize = 15;
+/// The one row of each lane, for a query that has `s` for the subscription and `l.lane` for the lane.
+pub(super) const NEWEST: &str = "LATERAL (SELECT * FROM {schema}.checkpoints AS c
+         WHERE c.subscription = s.id AND c.lane = l.lane ORDER BY c.fence DESC, c.n DESC LIMIT 1) AS c";
+
+pub(super) type Placed = (SubscriptionId, LaneId, Checkpoint);
+
+/// A checkpoint as the parameters of a statement.
+pub(super) struct Parameters {
+    position: i64,
+    fence: i64,
+    n: i64,
+    written_by: i64,
+    holder: Option<Uuid>,
+    released: bool,
+    handed_seq: Option<i64>,
+    handed_key: Option<Uuid>,
+    handed_turn: Option<i64>,
+    probation: i64,
+    segments: String,
+    delivered: i64,
+    failed: i64,
+}
+
+impl Parameters {
+    pub(super) fn of(checkpoint: &Checkpoint) -> Result<Self> {
+        let handed = checkpoint.handed;
+        Ok(Self {
+            position: checkpoint.position.cast_signed(),
+            fence: checkpoint.version.fence.cast_signed(),
+            n: checkpoint.version.n.cast_signed(),
+            written_by: checkpoint.written_by.cast_signed(),
+            holder: checkpoint.holder.map(|member| member.0),
+            released: checkpoint.released,
+            handed_seq: handed.map(|handed| handed.seq.cast_signed()),
+            handed_key: handed.map(|handed| Uuid::from_u128(handed.key)),
+            handed_turn: handed.map(|handed| handed.turn.cast_signed()),
+            probation: checkpoint.probation.cast_signed(),
+            segments: to_json(&checkpoint.segments)?,
+            delivered: checkpoint.delivered.cast_signed(),
+            failed: checkpoint.failed.cast_signed(),
+        })
+    }
+
+    /// The values in the order of [`COLUMNS`], from the position on.
+    pub(super) fn values(&self) -> [(&(dyn ToSql + Sync), Type); 13] {
+        [
+            (&self.position, Type::INT8),
+            (&self.fence, Type::INT8),
+            (&self.n, Type::INT8),
+            (&self.written_by, Type::INT8),
+            (&self.holder, Type::UUID),
+            (&self.released, Type::BOOL),
+            (&self.handed_seq, Type::INT8),
+            (&self.handed_key, Type::UUID),
+            (&self.handed_turn, Type::INT8),
+            (&self.probation, Type::INT8),
+            (&self.segments, Type::TEXT),
+            (&self.delivered, Type::INT8),
+            (&self.failed, Type::INT8),
+        ]
+    }
+}
+
+/// The checkpoints of all lanes of all subscriptions, or of one.
+pub(super) async fn all(pool: &Pool, of: Option<SubscriptionId>) -> Result<Vec<Placed>> {
+    let wanted = if of.is_some() { "WHERE s.id = $1" } else { "" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {{schema}}.subscriptions AS s,
+             LATERAL generate_series(0, s.lanes - 1) AS l (lane), {NEWEST}
+         {wanted} ORDER BY s.id, l.lane"
+    );
+    let rows = match of {
+        Some(of) => pool.read(&sql, &[(&of.0, Type::UUID)]).await?,
+        None => pool.read(&sql, &[]).await?,
+    };
+    rows.iter().map(placed).collect()
+}
+
+pub(super) fn placed(row: &Row) -> Result<Placed> {
+    let handed = match unsigned_if(row, 8)? {
+        Some(seq) => Some(Handed { seq, key: wide(row, 9)?, turn: unsigned(row, 10)? }),
+        None => None,
+    };
+    let checkpoint = Checkpoint {
+        position: unsigned(row, 2)?,
+        version: Version { fence: unsigned(row, 3)?, n: unsigned(row, 4)? },
+        written_by: unsigned(row, 5)?,
+        holder: column::<Option<Uuid>>(row, 6)?.map(MemberId),
+        released: column(row, 7)?,
+        handed,
+        probation: unsigned(row, 11)?,
+        segments: json(row, 12)?,
+        delivered: unsigned(row, 13)?,
+        failed: unsigned(row, 14)?,
+    };
+    Ok((SubscriptionId(column(row, 0)?), lane(row, 1)?, checkpoint))
+}
+
+/// A lane's number.
+pub(super) fn lane(row: &Row, index: usize) -> Result<LaneId> {
+    let lane: i32 = column(row, index)?;
+    u16::try_from(lane).map(LaneId).map_err(|error| super::columns::unreadable(row, index, &error))
+}
