@@ -3,6 +3,9 @@ use std::{error::Error as StdError, io, time::Duration};
 use busway_core::{Error, ErrorKind};
 use tokio_postgres::{Error as NativeError, error::DbError};
 
+/// Raised by `append`; see its SQL.
+const PART_FULL: &str = "BW003";
+
 /// Whether a statement that is lost on its way may have changed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -81,6 +84,21 @@ pub(super) fn is_lost(error: &NativeError) -> bool {
     error.is_closed()
 }
 
+/// True if the newest part of the log has no seq left.
+pub(super) fn is_part_full(error: &Error) -> bool {
+    has_code(error, PART_FULL)
+}
+
+/// True if a statement names a table that is not there.
+pub(super) fn is_no_table(error: &Error) -> bool {
+    has_code(error, "42P01")
+}
+
+fn has_code(error: &Error, wanted: &str) -> bool {
+    let native = error.source().and_then(|source| source.downcast_ref::<NativeError>());
+    native.and_then(NativeError::code).is_some_and(|code| code.code() == wanted)
+}
+
 fn told(kind: ErrorKind, what: &str, native: &DbError, place: &str) -> Error {
     let mut told = Error::new(kind, format!("PostgreSQL at {place} {what}: {}", native.message()));
     told = told.with_context("sqlstate", native.code().code());
@@ -107,7 +125,7 @@ fn meaning(error: &DbError, effect: Effect) -> (ErrorKind, &'static str) {
             "refuses a right; to make the schema, the user needs CREATE on the database (GRANT CREATE ON DATABASE … TO …)",
         ),
         "BW001" => (ErrorKind::InvalidConfiguration, "has settings that Busway cannot work with"),
-        "BW002" => (ErrorKind::Corrupt, "contradicts itself"),
+        PART_FULL => (ErrorKind::Overloaded, "has yet to begin the next part of the log"),
         "22021" | "22P05" => (ErrorKind::InvalidEvent, "cannot store a character"),
         code => match &code[..2] {
             "08" => lost(effect),

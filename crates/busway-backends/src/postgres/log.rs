@@ -1,16 +1,39 @@
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Entry, Error, ErrorKind, Event, Heads, LaneId, Log, ReadPage, ReadRequest, Result, Seq,
-    TenantId, Timestamp, Wake,
+    Appended, Capabilities, Entry, Error, ErrorKind, Event, Filter, Heads, LaneId, Log, ReadPage, ReadRequest, Result,
+    Seq, TenantId, Timestamp, Wake,
 };
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::Postgres;
+use super::{
+    Postgres,
+    columns::{column, only},
+    event_row::{COLUMNS, Decoder},
+    read::bound,
+    time::SqlTime,
+};
 
-fn absent() -> Error {
-    Error::new(ErrorKind::Unsupported, "the log is not there yet")
+/// Rows that one statement of a prune looks at.
+const PRUNED_AT_ONCE: i32 = 10_000;
+
+impl Postgres {
+    fn check_lane(&self, lane: LaneId) -> Result<()> {
+        if lane.0 < self.shared.lanes {
+            return Ok(());
+        }
+        let detail = format!("the log has {} lanes, counted from 0", self.shared.lanes);
+        Err(Error::new(ErrorKind::NotFound, detail).with_context("lane", lane))
+    }
+
+    async fn entries(&self, sql: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Arc<Entry>>> {
+        let rows = self.pool.read(sql, values).await?;
+        let mut decoder = Decoder::new(Filter::default());
+        let entries = rows.iter().map(|row| decoder.entry(row));
+        entries.filter_map(Result::transpose).collect()
+    }
 }
 
 #[async_trait]
@@ -20,34 +43,78 @@ impl Log for Postgres {
     }
 
     fn lanes(&self) -> u16 {
-        self.lanes
+        self.shared.lanes
     }
 
-    async fn append(&self, _batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
-        Err(absent())
+    async fn append(&self, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
+        if batch.is_empty() { Ok(Vec::new()) } else { self.shared.append(batch).await }
     }
 
-    async fn read(&self, _request: ReadRequest) -> Result<ReadPage> {
-        Err(absent())
+    async fn read(&self, request: ReadRequest) -> Result<ReadPage> {
+        self.check_lane(request.lane)?;
+        if request.max == 0 {
+            return Ok(ReadPage { entries: Vec::new(), looked: request.after });
+        }
+        self.page(request).await
     }
 
-    async fn fetch(&self, _lane: LaneId, _seqs: &[Seq]) -> Result<Vec<Arc<Entry>>> {
-        Err(absent())
+    async fn fetch(&self, lane: LaneId, seqs: &[Seq]) -> Result<Vec<Arc<Entry>>> {
+        self.check_lane(lane)?;
+        let seqs: Vec<i64> = seqs.iter().filter_map(|seq| i64::try_from(*seq).ok()).collect();
+        if seqs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {{schema}}.domain_events AS e WHERE e.lane = $1 AND e.seq = ANY ($2)
+                 AND e.seq > (SELECT pruned FROM {{schema}}.lanes WHERE lane = $1)"
+        );
+        self.entries(&sql, &[(&lane.0.cast_signed(), Type::INT2), (&seqs, Type::INT8_ARRAY)]).await
     }
 
     async fn heads(&self) -> Result<Heads> {
-        Err(absent())
+        self.shared.hear_heads().await
     }
 
-    async fn find(&self, _tenant: Option<&TenantId>, _from: Uuid, _to: Uuid, _max: usize) -> Result<Vec<Arc<Entry>>> {
-        Err(absent())
+    async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>> {
+        let (tenant, max) = (tenant.map(|tenant| tenant.as_str()), bound(max as Seq));
+        let of_tenant = if tenant.is_some() { " AND e.tenant = $4" } else { "" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {{schema}}.domain_events AS e WHERE e.id BETWEEN $1 AND $2{of_tenant}
+                 AND e.seq > (SELECT pruned FROM {{schema}}.lanes AS l WHERE l.lane = e.lane)
+             ORDER BY e.id, e.tenant LIMIT $3"
+        );
+        let mut values: Vec<(&(dyn ToSql + Sync), Type)> =
+            vec![(&from, Type::UUID), (&to, Type::UUID), (&max, Type::INT8)];
+        if tenant.is_some() {
+            values.push((&tenant, Type::TEXT));
+        }
+        let mut entries = self.entries(&sql, &values).await?;
+        entries.retain(|entry| entry.event().is_some());
+        Ok(entries)
     }
 
     fn wake(&self) -> Wake {
-        tokio::sync::watch::channel(0).1
+        self.shared.wake.subscribe()
     }
 
-    async fn prune(&self, _lane: LaneId, _upto: Seq, _before: Timestamp) -> Result<u64> {
-        Err(absent())
+    async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64> {
+        self.check_lane(lane)?;
+        let (of, upto, before) = (lane.0.cast_signed(), bound(upto), SqlTime(before));
+        let mut removed = 0;
+        loop {
+            let values: [(&(dyn ToSql + Sync), Type); 4] =
+                [(&of, Type::INT2), (&upto, Type::INT8), (&before, Type::TIMESTAMPTZ), (&PRUNED_AT_ONCE, Type::INT4)];
+            let rows = self.pool.write("SELECT {schema}.prune($1, $2, $3, $4)", &values).await?;
+            let some: i64 = column(&only(rows)?, 0)?;
+            removed += some.cast_unsigned();
+            if some < i64::from(PRUNED_AT_ONCE) {
+                break;
+            }
+        }
+        if removed > 0 {
+            self.shared.is_pruned.store(true, Ordering::Relaxed);
+            self.shared.parts_due.notify_one();
+        }
+        Ok(removed)
     }
 }

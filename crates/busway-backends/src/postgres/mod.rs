@@ -1,5 +1,7 @@
 //! Log and checkpoints in one PostgreSQL database: the production backend.
 
+mod append;
+mod bell;
 mod checkpoint_row;
 mod checkpoints;
 mod columns;
@@ -7,42 +9,64 @@ mod config;
 mod connection;
 mod dead_letters;
 mod error;
+mod event_row;
 mod hold_changes;
 mod holds;
+mod keeper;
+mod known;
 mod lane;
+mod listener;
 mod log;
 mod members;
 mod names;
 mod operations;
 mod pool;
+mod read;
 mod requests;
 mod schema;
+mod shared;
+mod sieve;
 mod subscriptions;
+mod time;
 mod tls;
 mod url;
+mod watcher;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64},
+};
 
-use busway_core::{Capabilities, Dedupe, Durability, Result, Seam, Stores};
+use busway_core::{Capabilities, Dedupe, Result, Seam, Stores};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 
 pub use config::{Config, Listen, StoredAt};
 pub use schema::PendingMigration;
 pub use tls::{Tls, TlsMode};
 
+use bell::Bell;
+use known::Known;
 use pool::Pool;
+use read::UsualSize;
+use shared::Shared;
 
 /// Two appends of different lanes side by side keep the server busy while the next batches gather.
 const PARALLEL_APPENDS: usize = 2;
 
 /// Log and checkpoints in one PostgreSQL database, in a schema of their own.
 ///
-/// Any number of processes may open the same schema.
+/// Any number of processes may open the same schema. Background tasks on the runtime that opened it listen for
+/// other processes' appends and look after the parts of the log; they end when this is closed or dropped.
 #[derive(Debug)]
 pub struct Postgres {
-    pool: Pool,
-    lanes: u16,
-    seam: Seam,
+    pool: Arc<Pool>,
+    shared: Arc<Shared>,
+    usual_size: UsualSize,
     capabilities: Capabilities,
+    tasks: [AbortHandle; 2],
 }
 
 impl Postgres {
@@ -53,10 +77,10 @@ impl Postgres {
     /// connection left), `StorageFull` (full or read-only).
     pub async fn open(config: Config, seam: Seam) -> Result<Arc<Self>> {
         config.check()?;
-        let prepared = schema::prepare(&config, &seam).await?;
+        let prepared = schema::prepare(&config).await?;
         let capabilities = Capabilities {
             name: "postgres",
-            durability: Durability::Disk,
+            durability: prepared.durability,
             dedupe: Dedupe::Retention,
             atomic_batch: true,
             read: true,
@@ -64,7 +88,26 @@ impl Postgres {
             shared: true,
             parallel_appends: PARALLEL_APPENDS,
         };
-        Ok(Arc::new(Self { pool: Pool::new(&config)?, lanes: prepared.lanes, seam, capabilities }))
+        let pool = Arc::new(Pool::new(&config)?);
+        let shared = Arc::new(Shared {
+            pool: pool.clone(),
+            lanes: prepared.lanes,
+            known: Known::nothing(prepared.lanes),
+            bell: Bell::new(format!("{:016x}", seam.random())),
+            part_bytes: config.part_bytes,
+            parts_due: Notify::new(),
+            unlooked: AtomicU64::new(0),
+            is_pruned: AtomicBool::new(true),
+            seam,
+            stored_at: config.stored_at,
+            wake: watch::Sender::new(0),
+        });
+        shared.hear_heads().await?;
+        let tasks = [
+            tokio::spawn(watcher::watch(shared.clone(), config)).abort_handle(),
+            tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
+        ];
+        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, tasks }))
     }
 
     /// The steps that a schema still lacks, for somebody who wants to see them first; none are carried out.
@@ -79,8 +122,19 @@ impl Postgres {
         Stores { log: self.clone(), checkpoints: self.clone(), same_database: true }
     }
 
-    /// Ends the store: what is asked after is refused with `Closed`.
+    /// Ends the store: what is under way is carried out, what is asked after is refused with `Closed`.
     pub async fn close(&self) {
+        self.end();
+    }
+
+    fn end(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
         self.pool.close();
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.end();
     }
 }

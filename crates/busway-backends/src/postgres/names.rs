@@ -41,7 +41,7 @@ impl Names {
         format!("{}_appended", self.schema)
     }
 
-    /// The first half of every advisory lock's key; the second is a lane, or one of [`lock`].
+    /// The first half of every advisory lock's key; the second is a lane or below 0.
     pub(super) fn lock(&self) -> i32 {
         // FNV-1a: all versions of Busway on one database must agree on it.
         let text = ["busway.", &self.schema].concat();
@@ -58,13 +58,9 @@ impl Names {
     }
 }
 
-/// Second halves of advisory locks' keys; those of lanes are 0 and above.
-pub(super) mod lock {
-    /// Held while the schema is made or brought up to date.
-    pub(in crate::postgres) const SCHEMA: i32 = -1;
-    /// Held by the one process that makes, closes and drops parts of the log.
-    pub(in crate::postgres) const PARTS: i32 = -2;
-}
+/// The second half of the lock that is held while the schema is made or brought up to date; those of lanes are 0 and
+/// above, and SQL has more below.
+pub(super) const SCHEMA_LOCK: i32 = -1;
 
 #[cfg(test)]
 mod tests {

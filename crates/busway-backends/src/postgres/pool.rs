@@ -1,7 +1,10 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use busway_core::{Error, ErrorKind, Result};
-use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use futures::TryStreamExt;
 use tokio_postgres::{
     Error as NativeError, Row,
     types::{ToSql, Type},
@@ -17,6 +20,12 @@ use super::{
 /// Values of a statement's parameters with their types, so that the server need not be asked for them.
 pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
+/// Bytes of rows that nobody wants any more which are read all the same, since a new connection costs more.
+const MOST_LEFT_OVER: usize = 1 << 20;
+
+/// Gives a log that was restored or failed over a new epoch.
+pub(super) const ARRIVE: &str = "SELECT {schema}.arrive()";
+
 /// The connections of one process, and the one way to run a statement on them.
 ///
 /// A statement goes out in one message as an unnamed one, in a transaction of its own: so a pooler that changes
@@ -31,6 +40,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(config: &Config) -> Result<Self> {
+        let names = Names::new(&config.schema);
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let connector = Connector(config.tls.connector()?);
         let manager = Manager::from_connect(config.native.clone(), connector, settings);
@@ -40,15 +50,10 @@ impl Pool {
             .wait_timeout(Some(config.deadline))
             .create_timeout(Some(connect_timeout))
             .runtime(Runtime::Tokio1)
+            .post_create(arrive(&names))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no pool of connections: {error}")))?;
-        let names = Names::new(&config.schema);
         Ok(Self { connections, names, place: config.place(), deadline: config.deadline, connect_timeout })
-    }
-
-    /// What the schema is called.
-    pub(super) fn names(&self) -> &Names {
-        &self.names
     }
 
     /// Runs a statement that changes nothing; `{schema}` in it stands for the schema. Repeated once if its
@@ -60,6 +65,21 @@ impl Pool {
             ended => ended,
         };
         ended.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))
+    }
+
+    /// As [`read`](Self::read), row by row until it is enough; what then comes is not waited for.
+    pub(super) async fn read_while(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+        mut take: impl FnMut(&Row) -> Result<Flow> + Send,
+    ) -> Result<Flow> {
+        let sql = self.names.fill(sql);
+        let taken = match self.take(&sql, values, &mut take).await {
+            Err(Unanswered::Failed(error)) if is_lost(&error) => self.take(&sql, values, &mut take).await,
+            taken => taken,
+        };
+        taken.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))?
     }
 
     /// Runs a statement that changes something; `{schema}` in it stands for the schema. `OutcomeUnknown` if it
@@ -76,16 +96,58 @@ impl Pool {
 
     async fn run(&self, sql: &str, values: Values<'_>, deadline: Duration) -> Result<Vec<Row>, Unanswered> {
         let mut in_use = InUse(None);
-        let client = in_use.0.insert(self.connection().await.map_err(Unanswered::NotSent)?);
+        let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
         let ended = tokio::time::timeout(deadline, client.query_typed(sql, values)).await;
         let ended = ended.map_err(|_| Unanswered::Late)?;
         in_use.give_back();
         ended.map_err(Unanswered::Failed)
     }
 
+    async fn take(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+        take: &mut (impl FnMut(&Row) -> Result<Flow> + Send),
+    ) -> Result<Result<Flow>, Unanswered> {
+        let mut in_use = InUse(None);
+        let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
+        let mut begun = false;
+        let taking = async {
+            let sent = client.query_typed_raw(sql, values.iter().map(|(value, of)| (*value, of.clone())));
+            let mut rows = pin!(sent.await?);
+            let mut left_over = 0;
+            let mut flow = Flow::More;
+            while let Some(row) = rows.try_next().await? {
+                begun = true;
+                if flow == Flow::More {
+                    flow = match take(&row) {
+                        Ok(flow) => flow,
+                        Err(error) => return Ok((Err(error), false)),
+                    };
+                } else {
+                    left_over += row.raw_size_bytes();
+                    if left_over > MOST_LEFT_OVER {
+                        return Ok((Ok(flow), false));
+                    }
+                }
+            }
+            Ok((Ok(flow), true))
+        };
+        let taken: Result<(Result<Flow>, bool), NativeError> =
+            tokio::time::timeout(self.deadline, taking).await.map_err(|_| Unanswered::Late)?;
+        let (flow, is_over) = taken.map_err(|error| match begun {
+            false => Unanswered::Failed(error),
+            true => Unanswered::Told(failed(error, Effect::None, &self.place)),
+        })?;
+        if is_over {
+            in_use.give_back();
+        }
+        Ok(flow)
+    }
+
     fn told(&self, unanswered: Unanswered, effect: Effect, deadline: Duration) -> Error {
         match unanswered {
-            Unanswered::NotSent(error) => error,
+            Unanswered::Told(error) => error,
             Unanswered::Failed(error) => failed(error, effect, &self.place),
             Unanswered::Late => too_late(effect, &self.place, deadline),
         }
@@ -98,6 +160,7 @@ impl Pool {
                 let detail = format!("every connection to PostgreSQL at {} was busy; raise `pool`", self.place);
                 Error::new(ErrorKind::Overloaded, detail)
             }
+            PoolError::PostCreateHook(HookError::Backend(error)) => failed(error, Effect::None, &self.place),
             PoolError::Timeout(_) => no_answer(&self.place, self.connect_timeout),
             PoolError::Closed => {
                 Error::new(ErrorKind::Closed, format!("the PostgreSQL store at {} is closed", self.place))
@@ -112,11 +175,29 @@ impl Pool {
     }
 }
 
+/// What every new connection begins with: it may lead to a server that took the other's place.
+fn arrive(names: &Names) -> Hook {
+    let sql = names.fill(ARRIVE);
+    Hook::async_fn(move |client, _| {
+        let sql = sql.clone();
+        Box::pin(async move { client.query_typed(&sql, &[]).await.map(drop).map_err(HookError::Backend) })
+    })
+}
+
+/// Whether more rows are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// They are.
+    More,
+    /// They are not.
+    Enough,
+}
+
 /// Why a statement gave no rows.
 enum Unanswered {
-    /// There was no connection to send it on.
-    NotSent(Error),
-    /// The server refused it, or the connection was lost.
+    /// There was no connection to send it on, or it was lost among the rows.
+    Told(Error),
+    /// The server refused it, or the connection was lost before there were rows.
     Failed(NativeError),
     /// It did not end before its deadline.
     Late,

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use busway_core::{Epoch, Error, ErrorKind, Result, Seam};
+use busway_core::{Durability, Error, ErrorKind, Result};
 use tokio_postgres::{Row, types::Type};
 
 use super::{
     config::{Config, DEFAULT_LANES, invalid},
     connection::{Connection, connect},
     error::{Effect, corrupt, failed, too_late},
-    names::{Names, lock},
+    names::{Names, SCHEMA_LOCK},
     pool::Values,
 };
 
@@ -41,11 +41,12 @@ pub struct PendingMigration {
     pub sql: String,
 }
 
-/// What a schema says of its log.
+/// What was found out of a log and its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prepared {
     pub(super) lanes: u16,
-    pub(super) epoch: Epoch,
+    /// How far what is acknowledged survives, as the server is set.
+    pub(super) durability: Durability,
 }
 
 /// The steps that the schema still lacks, for somebody who wants to see them first; none are carried out.
@@ -67,11 +68,11 @@ pub(super) async fn pending(config: &Config) -> Result<Vec<PendingMigration>> {
 
 /// Makes the schema or brings it to this version, one process at a time. A log that finds itself in another
 /// database, another cluster or on another timeline than before gets a new epoch.
-pub(super) async fn prepare(config: &Config, seam: &Seam) -> Result<Prepared> {
+pub(super) async fn prepare(config: &Config) -> Result<Prepared> {
     let prepared = within(config, async {
         let schema = Schema::connect(config).await?;
         schema.check_server().await?;
-        schema.bring_up(config, seam).await
+        schema.bring_up(config).await
     });
     let prepared = prepared.await?;
     match config.lanes {
@@ -142,12 +143,12 @@ impl Schema {
         Ok(())
     }
 
-    async fn bring_up(&self, config: &Config, seam: &Seam) -> Result<Prepared> {
+    async fn bring_up(&self, config: &Config) -> Result<Prepared> {
         let current = self.usable_version().await? >= VERSION;
         if current && let Some(prepared) = self.told().await? {
             return Ok(prepared);
         }
-        self.migrate(config.lanes.unwrap_or(DEFAULT_LANES), seam).await?;
+        self.migrate(config.lanes.unwrap_or(DEFAULT_LANES)).await?;
         let silent =
             || corrupt(format!("the schema `{}` at {} does not say what its log is", config.schema, self.place));
         self.told().await?.ok_or_else(silent)
@@ -177,22 +178,25 @@ impl Schema {
 
     /// What the schema says of its log, if the log is where it was when that was written.
     async fn told(&self) -> Result<Option<Prepared>> {
-        let sql = "SELECT (SELECT value::int FROM {schema}.meta WHERE key = 'lanes'),
-                          (SELECT value::bigint FROM {schema}.meta WHERE key = 'epoch'),
-                          (SELECT value FROM {schema}.meta WHERE key = 'identity') = {schema}.identity()";
+        let sql = "SELECT (SELECT value::int FROM {schema}.meta WHERE key = 'lanes'), {schema}.is_moved(),
+                          current_setting('synchronous_commit') <> 'off' AND current_setting('fsync')::boolean,
+                          current_setting('synchronous_standby_names') <> ''
+                              AND current_setting('synchronous_commit') <> 'local'";
         let row = self.row(sql, &[]).await?;
-        let (lanes, epoch, same): (Option<i32>, Option<i64>, Option<bool>) = (row.get(0), row.get(1), row.get(2));
+        let (lanes, is_moved): (Option<i32>, bool) = (row.get(0), row.get(1));
         let lanes = lanes.and_then(|lanes| u16::try_from(lanes).ok()).filter(|lanes| *lanes > 0);
-        Ok(match (lanes, epoch, same) {
-            (Some(lanes), Some(epoch), Some(true)) => Some(Prepared { lanes, epoch: Epoch(epoch.cast_unsigned()) }),
-            _ => None,
-        })
+        let durability = match (row.get(2), row.get(3)) {
+            (false, _) => Durability::Process,
+            (true, false) => Durability::Disk,
+            (true, true) => Durability::Replicated,
+        };
+        Ok(lanes.filter(|_| !is_moved).map(|lanes| Prepared { lanes, durability }))
     }
 
     /// Carries out what is left to do, whole. Whoever fails here drops the connection, and with it the transaction.
-    async fn migrate(&self, lanes: u16, seam: &Seam) -> Result<()> {
+    async fn migrate(&self, lanes: u16) -> Result<()> {
         self.run("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?;
-        self.row("SELECT pg_advisory_xact_lock({lock}, $1)", &[(&lock::SCHEMA, Type::INT4)]).await?;
+        self.row("SELECT pg_advisory_xact_lock({lock}, $1)", &[(&SCHEMA_LOCK, Type::INT4)]).await?;
         let version = self.usable_version().await?;
         let there = self.row("SELECT to_regnamespace($1) IS NOT NULL", &[(&self.names.schema(), Type::TEXT)]).await?;
         if !there.get::<_, bool>(0) {
@@ -204,8 +208,7 @@ impl Schema {
             let (reached, usable_from) = (reached.to_string(), step.usable_from.to_string());
             self.row(sql, &[(&reached, Type::TEXT), (&usable_from, Type::TEXT)]).await?;
         }
-        let values: Values<'_> = &[(&i32::from(lanes), Type::INT4), (&seam.random().cast_signed(), Type::INT8)];
-        self.row("SELECT {schema}.settle($1, $2)", values).await?;
+        self.row("SELECT {schema}.settle($1)", &[(&i32::from(lanes), Type::INT4)]).await?;
         self.run("COMMIT").await
     }
 }

@@ -7,10 +7,35 @@ CREATE FUNCTION {schema}.set_meta(name text, content text) RETURNS void LANGUAGE
     INSERT INTO {schema}.meta VALUES (name, content) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 $$;
 
--- Everything below `pruned` is gone. `head` and `stored_at` are those of the lane's newest entry before the newest
--- part of the log began.
+-- Drawn once per batch under the locks of its lanes: row n of the batch gets draw * 4096 + n, so seqs rise in commit
+-- order within each lane. No cache: a session that keeps draws back would give them out of order.
+CREATE SEQUENCE {schema}.draws AS bigint MINVALUE 1 CACHE 1;
+
+-- Payload and metadata stay text: jsonb is no JSON text any more, refuses \u0000 and costs a quarter at insert.
+CREATE TABLE {schema}.domain_events (
+    seq       bigint NOT NULL,
+    stored_at timestamptz NOT NULL,
+    "time"    timestamptz NOT NULL,
+    id        uuid NOT NULL,
+    lane      smallint NOT NULL,
+    tenant    text COLLATE "C" NOT NULL,
+    type      text COLLATE "C" NOT NULL,
+    key       text COLLATE "C",
+    metadata  text COLLATE "C",
+    payload   text COLLATE "C" NOT NULL,
+    PRIMARY KEY (lane, seq)
+) PARTITION BY RANGE (seq);
+
+-- Part n has the seqs from (n - 1) << 40 up to n << 40. It has begun once it takes events; the highest begun is newest.
+CREATE TABLE {schema}.parts (
+    number int PRIMARY KEY,
+    began  timestamptz
+);
+
+-- Everything at or below `pruned` is gone, whether its part was dropped yet or not. `head` and `stored_at` are those
+-- of the lane's last entry before the newest part began: written then, so that appending touches no row but its own.
 CREATE TABLE {schema}.lanes (
-    lane      int PRIMARY KEY,
+    lane      smallint PRIMARY KEY,
     pruned    bigint NOT NULL DEFAULT 0,
     head      bigint NOT NULL DEFAULT 0,
     stored_at timestamptz NOT NULL DEFAULT '-infinity'
@@ -26,19 +51,267 @@ BEGIN
         cluster := (SELECT system_identifier FROM pg_control_system());
         timeline := left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
     EXCEPTION WHEN OTHERS THEN
-        -- Some services allow neither; the rest still tells a restored dump.
+        -- Some services allow neither; what is left still tells a restored dump.
     END;
     RETURN concat_ws('/', cluster, timeline, (SELECT oid FROM pg_database WHERE datname = current_database()),
                      '{schema}.meta'::regclass::oid);
 END $$;
 
--- Says what a new log is, and gives one that was moved a new epoch.
-CREATE FUNCTION {schema}.settle(new_lanes int, new_epoch bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Makes a part ready to be begun. It is attached, since PARTITION OF would queue every reader behind a long one.
+CREATE FUNCTION {schema}.make_part(new_number int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := format('domain_events_%s', new_number);
+    low  bigint := (new_number - 1)::bigint << 40;
 BEGIN
+    EXECUTE format('CREATE TABLE {schema}.%I (LIKE {schema}.domain_events, PRIMARY KEY (lane, seq), UNIQUE (id, tenant))',
+                   name);
+    EXECUTE format('ALTER TABLE {schema}.domain_events ATTACH PARTITION {schema}.%I FOR VALUES FROM (%s) TO (%s)',
+                   name, low, low + (1::bigint << 40));
+    INSERT INTO {schema}.parts (number) VALUES (new_number);
+END $$;
+
+-- Lets the next part take events from now on. Every lane is locked, so nothing is appended meanwhile and what is
+-- looked up here is final.
+CREATE FUNCTION {schema}.begin_part(new_number int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    one smallint;
+BEGIN
+    FOR one IN SELECT lane FROM {schema}.lanes ORDER BY lane LOOP
+        PERFORM pg_advisory_xact_lock({lock}, one);
+    END LOOP;
+    IF EXISTS (SELECT FROM {schema}.parts WHERE number >= new_number AND began IS NOT NULL) THEN
+        RETURN;
+    END IF;
+    IF to_regclass('{schema}.newest') IS NOT NULL THEN
+        UPDATE {schema}.lanes AS l SET head = e.seq, stored_at = e.stored_at
+            FROM {schema}.lanes AS k, LATERAL (
+                SELECT seq, stored_at FROM {schema}.newest WHERE lane = k.lane ORDER BY seq DESC LIMIT 1) AS e
+            WHERE k.lane = l.lane;
+    END IF;
+    UPDATE {schema}.parts SET began = clock_timestamp() WHERE number = new_number;
+    EXECUTE format('CREATE OR REPLACE VIEW {schema}.newest AS SELECT * FROM {schema}.%I',
+                   format('domain_events_%s', new_number));
+    PERFORM setval('{schema}.draws', greatest((new_number - 1)::bigint << 28, 1), false);
+END $$;
+
+-- Keeps a part ready ahead and begins it once the newest has this size or no seq left; returns which is newest then.
+CREATE FUNCTION {schema}.tend_parts(most_bytes bigint) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    newest int := (SELECT max(number) FROM {schema}.parts WHERE began IS NOT NULL);
+BEGIN
+    IF NOT pg_try_advisory_xact_lock({lock}, -2) THEN
+        RETURN newest;
+    END IF;
+    PERFORM set_config('lock_timeout', '200ms', true);
+    IF NOT EXISTS (SELECT FROM {schema}.parts WHERE number = newest + 1) THEN
+        PERFORM {schema}.make_part(newest + 1);
+    END IF;
+    IF pg_total_relation_size(format('{schema}.%I', format('domain_events_%s', newest))) >= most_bytes
+            OR (SELECT last_value FROM {schema}.draws) >> 28 >= newest THEN
+        PERFORM {schema}.begin_part(newest + 1), {schema}.make_part(newest + 2);
+        newest := newest + 1;
+    END IF;
+    RETURN newest;
+END $$;
+
+-- Says what a new log is, and gives one that was moved a new epoch.
+CREATE FUNCTION {schema}.settle(new_lanes int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    highest bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock}, -1);
     INSERT INTO {schema}.meta VALUES ('lanes', new_lanes) ON CONFLICT DO NOTHING;
     INSERT INTO {schema}.lanes (lane)
         SELECT generate_series(0, value::int - 1) FROM {schema}.meta WHERE key = 'lanes' ON CONFLICT DO NOTHING;
-    IF (SELECT value FROM {schema}.meta WHERE key = 'identity') IS DISTINCT FROM {schema}.identity() THEN
-        PERFORM {schema}.set_meta('identity', {schema}.identity()), {schema}.set_meta('epoch', new_epoch::text);
+    IF NOT EXISTS (SELECT FROM {schema}.parts) THEN
+        PERFORM {schema}.make_part(1), {schema}.begin_part(1), {schema}.make_part(2);
+    END IF;
+    IF {schema}.is_moved() THEN
+        -- Logical replication carries no sequences: what was drawn elsewhere must not be drawn again.
+        highest := (SELECT max(seq) FROM {schema}.newest) >> 12;
+        IF highest >= (SELECT last_value FROM {schema}.draws) THEN
+            PERFORM setval('{schema}.draws', highest);
+        END IF;
+        PERFORM {schema}.set_meta('epoch', hashtextextended(gen_random_uuid()::text, 0)::text),
+                {schema}.set_meta('identity', {schema}.identity());
     END IF;
 END $$;
+
+CREATE FUNCTION {schema}.is_moved() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT (SELECT value FROM {schema}.meta WHERE key = 'identity') IS DISTINCT FROM {schema}.identity()
+$$;
+
+-- To be called on every new connection, before anything else: it may lead to a server that took the other's place.
+CREATE FUNCTION {schema}.arrive() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF {schema}.is_moved() THEN
+        PERFORM {schema}.settle(NULL);
+    END IF;
+END $$;
+
+-- When an id was made, or long ago if its version does not tell.
+CREATE FUNCTION {schema}.made_at(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN substr(id::text, 15, 1) = '7'
+        THEN to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 1000.0)
+        ELSE '-infinity' END
+$$;
+
+-- Entries of the older parts that bear an id of the batch; `oldest` is when its oldest id was made. An id of version 7
+-- is stored no earlier than it says, give or take five minutes, so it cannot lie in a part that ended before; any other
+-- id may lie anywhere.
+CREATE FUNCTION {schema}.older(oldest timestamptz, ids uuid[], tenants text[],
+                               OUT n bigint, OUT lane smallint, OUT seq bigint, OUT stored_at timestamptz)
+RETURNS SETOF record LANGUAGE plpgsql AS $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT p.number, p.ended FROM (
+                    SELECT number, lead(began) OVER (ORDER BY number) + interval '5 min' AS ended
+                    FROM {schema}.parts WHERE began IS NOT NULL) AS p
+                WHERE p.ended >= oldest ORDER BY number DESC LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT u.n, e.lane, e.seq, e.stored_at
+             FROM unnest($1, $2) WITH ORDINALITY AS u(id, tenant, n),
+                  LATERAL (SELECT lane, seq, stored_at FROM {schema}.%I AS e
+                           WHERE e.id = u.id AND e.tenant = u.tenant LIMIT 1) AS e
+             WHERE {schema}.made_at(u.id) <= $3',
+            format('domain_events_%s', part.number)) USING ids, tenants, part.ended;
+    END LOOP;
+END $$;
+
+-- Appends a batch in the order given, whole, each (id, tenant) once. `lanes` are those of the batch, ascending;
+-- `oldest` is when its oldest id was made; `at` overrides the server's clock. Row n (from 0) gets the seq
+-- bases[n / 4096] + n % 4096 unless it is among the repeats, of which the first's place and time are told.
+CREATE FUNCTION {schema}.append(
+    lanes int[], oldest timestamptz, at timestamptz, note text,
+    ids uuid[], row_lanes smallint[], tenants text[], types text[], keys text[], times timestamptz[], metadata text[],
+    payloads text[],
+    OUT bases bigint[], OUT stored timestamptz,
+    OUT repeats bigint[], OUT repeat_lanes smallint[], OUT repeat_seqs bigint[], OUT repeat_times timestamptz[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    one    int;
+    newest record;
+    older  bigint[] := '{}';
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE 'events are appended at read committed, not at %', current_setting('transaction_isolation')
+            USING ERRCODE = 'BW001';
+    END IF;
+    FOREACH one IN ARRAY lanes LOOP
+        PERFORM pg_advisory_xact_lock({lock}, one);
+    END LOOP;
+    SELECT number, began INTO newest FROM {schema}.parts WHERE began IS NOT NULL ORDER BY number DESC LIMIT 1;
+    stored := greatest(
+        coalesce(at, date_trunc('milliseconds', clock_timestamp())),
+        (SELECT max(coalesce(e.stored_at, l.stored_at)) FROM {schema}.lanes AS l
+            LEFT JOIN LATERAL (SELECT e.stored_at FROM {schema}.newest AS e WHERE e.lane = l.lane
+                               ORDER BY e.seq DESC LIMIT 1) AS e ON true
+            WHERE l.lane = ANY (lanes)));
+    FOR one IN 1 .. (cardinality(ids) + 4095) >> 12 LOOP
+        bases[one] := nextval('{schema}.draws') << 12;
+    END LOOP;
+    IF bases[cardinality(bases)] >> 40 >= newest.number THEN
+        RAISE 'part % of the log has no seq left', newest.number USING ERRCODE = 'BW003';
+    END IF;
+    IF newest.number > 1 AND oldest <= newest.began + interval '5 min' THEN
+        SELECT coalesce(array_agg(n), '{}'), array_agg(lane), array_agg(seq), array_agg(stored_at)
+            INTO older, repeat_lanes, repeat_seqs, repeat_times FROM {schema}.older(oldest, ids, tenants);
+    END IF;
+    BEGIN
+        INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
+            SELECT bases[1 + (n - 1 >> 12)] + (n - 1 & 4095), stored, e.at, e.id, e.lane, e.tenant, e.type, e.key, e.said,
+                   e.payload
+            FROM unnest(ids, row_lanes, tenants, types, keys, times, append.metadata, payloads) WITH ORDINALITY
+                AS e(id, lane, tenant, type, key, at, said, payload, n)
+            WHERE n <> ALL (older)
+            ORDER BY n;
+        repeats := older;
+    EXCEPTION WHEN unique_violation THEN
+        INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
+            SELECT bases[1 + (n - 1 >> 12)] + (n - 1 & 4095), stored, e.at, e.id, e.lane, e.tenant, e.type, e.key, e.said,
+                   e.payload
+            FROM unnest(ids, row_lanes, tenants, types, keys, times, append.metadata, payloads) WITH ORDINALITY
+                AS e(id, lane, tenant, type, key, at, said, payload, n)
+            WHERE n <> ALL (older)
+            ORDER BY n
+            ON CONFLICT (id, tenant) DO NOTHING;
+        SELECT older || array_agg(u.n), repeat_lanes || array_agg(e.lane), repeat_seqs || array_agg(e.seq),
+               repeat_times || array_agg(e.stored_at)
+            INTO repeats, repeat_lanes, repeat_seqs, repeat_times
+            FROM unnest(ids, tenants) WITH ORDINALITY AS u(id, tenant, n),
+                 LATERAL (SELECT e.lane, e.seq, e.stored_at FROM {schema}.newest AS e
+                          WHERE e.id = u.id AND e.tenant = u.tenant LIMIT 1) AS e
+            WHERE e.seq <> bases[1 + (n - 1 >> 12)] + (n - 1 & 4095) AND n <> ALL (older);
+    END;
+    IF note IS NOT NULL THEN
+        PERFORM pg_notify('{channel}', note);
+    END IF;
+END $$;
+
+-- Where the lanes end, as one snapshot. Volatile, so that the snapshot is taken once `newest` is held: else a part
+-- that is begun meanwhile would show its empty lanes beside the heads of before.
+CREATE FUNCTION {schema}.heads(OUT epoch bigint, OUT heads bigint[], OUT pruned bigint[], OUT lowest int)
+LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT (SELECT value::bigint FROM {schema}.meta WHERE key = 'epoch'),
+           array_agg(coalesce(e.seq, l.head) ORDER BY l.lane), array_agg(l.pruned ORDER BY l.lane),
+           (SELECT min(number) FROM {schema}.parts)
+        INTO heads.epoch, heads.heads, heads.pruned, heads.lowest
+        FROM {schema}.lanes AS l LEFT JOIN LATERAL (
+            SELECT e.seq FROM {schema}.newest AS e WHERE e.lane = l.lane ORDER BY e.seq DESC LIMIT 1) AS e ON true;
+END $$;
+
+-- Forgets a lane's oldest entries with seq <= upto that were stored before a time, at most so many at once; returns
+-- how many. The rows go with their part.
+CREATE FUNCTION {schema}.prune(of smallint, upto bigint, before timestamptz, most int) RETURNS bigint
+LANGUAGE plpgsql SET enable_sort = off AS $$
+DECLARE
+    done    bigint := (SELECT pruned FROM {schema}.lanes WHERE lane = of FOR UPDATE);
+    last    bigint;
+    counted bigint;
+BEGIN
+    IF before <= (SELECT stored_at FROM {schema}.domain_events WHERE lane = of AND seq > done ORDER BY seq LIMIT 1) THEN
+        RETURN 0;
+    END IF;
+    SELECT max(seq), count(*) INTO last, counted FROM (
+        SELECT seq, stored_at FROM {schema}.domain_events
+        WHERE lane = of AND seq > done AND seq <= upto ORDER BY seq LIMIT most) AS e
+        WHERE stored_at < before;
+    IF counted > 0 THEN
+        UPDATE {schema}.lanes SET pruned = last WHERE lane = of;
+    END IF;
+    RETURN counted;
+END $$;
+
+-- Older parts in which every entry is pruned, and those that are on their way out.
+CREATE FUNCTION {schema}.spent_parts(OUT number int, OUT attached boolean, OUT detaching boolean) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT p.number, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false)
+        FROM {schema}.parts AS p
+        LEFT JOIN pg_inherits AS i ON i.inhrelid = to_regclass(format('{schema}.%I', format('domain_events_%s', p.number)))
+        WHERE p.number < (SELECT max(n.number) FROM {schema}.parts AS n WHERE n.began IS NOT NULL)
+          AND NOT EXISTS (
+              SELECT FROM {schema}.lanes AS l, LATERAL (
+                  SELECT FROM {schema}.domain_events AS e
+                  WHERE e.lane = l.lane AND e.seq > l.pruned AND e.seq < p.number::bigint << 40 LIMIT 1) AS kept)
+        ORDER BY p.number;
+END $$;
+
+-- Drops a part that was taken off, unless that is still under way.
+CREATE FUNCTION {schema}.drop_part(spent int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', '200ms', true);
+    IF NOT EXISTS (SELECT FROM pg_inherits
+                   WHERE inhrelid = to_regclass(format('{schema}.%I', format('domain_events_%s', spent)))) THEN
+        EXECUTE format('DROP TABLE IF EXISTS {schema}.%I', format('domain_events_%s', spent));
+        DELETE FROM {schema}.parts WHERE number = spent;
+    END IF;
+END $$;
+
+-- For people who look: the log without what is pruned.
+CREATE VIEW {schema}.events AS
+    SELECT e.lane, e.seq, e.stored_at, e.id, e.tenant, e.type, e.key, e."time", coalesce(e.metadata, '{}')::json AS metadata,
+           e.payload::json AS payload
+    FROM {schema}.domain_events AS e JOIN {schema}.lanes AS l USING (lane) WHERE e.seq > l.pruned;
