@@ -18,6 +18,7 @@ pub mod memory;
 mod metadata;
 mod names;
 mod nearest;
+mod outbox;
 mod pattern;
 mod position;
 mod seam;
@@ -38,6 +39,7 @@ pub use log::{Appended, Direction, Filter, Heads, Log, LogExt, ReadPage, ReadReq
 pub use metadata::Metadata;
 pub use names::{EventType, Key, Owner, SubscriptionName, TenantId};
 pub use nearest::nearest;
+pub use outbox::{Outbox, OutboxMark, OutboxPage, OutboxRow, OutboxStatements};
 pub use pattern::{Pattern, Patterns};
 pub use position::{Epoch, KeyId, LaneId, Position, Seq, TurnId, lane_of};
 pub use seam::{Clock, ManualClock, Random, Seam, SeededRandom, SystemClock, SystemRandom};

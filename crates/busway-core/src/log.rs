@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Capabilities, Checkpoints, Entry, Epoch, Event, LaneId, Patterns, Result, Seq, TenantId, Timestamp};
+use crate::{
+    Capabilities, Checkpoints, Entry, Epoch, Event, LaneId, Outbox, Patterns, Result, Seq, TenantId, Timestamp,
+};
 
 /// What became of one appended event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +175,8 @@ pub struct Stores {
     pub log: Arc<dyn Log>,
     /// The checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What callers publish in transactions of their own; `None` where that cannot be.
+    pub outbox: Option<Arc<dyn Outbox>>,
     /// Log and checkpoints are one database.
     pub same_database: bool,
 }

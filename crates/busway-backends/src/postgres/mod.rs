@@ -119,7 +119,7 @@ impl Postgres {
 
     /// The store as the engine takes it.
     pub fn stores(self: &Arc<Self>) -> Stores {
-        Stores { log: self.clone(), checkpoints: self.clone(), same_database: true }
+        Stores { log: self.clone(), checkpoints: self.clone(), outbox: None, same_database: true }
     }
 
     /// Ends the store: what is under way is carried out, what is asked after is refused with `Closed`.

@@ -104,7 +104,7 @@ impl Sqlite {
 
     /// The store as the engine takes it.
     pub fn stores(self: &Arc<Self>) -> Stores {
-        Stores { log: self.clone(), checkpoints: self.clone(), same_database: true }
+        Stores { log: self.clone(), checkpoints: self.clone(), outbox: None, same_database: true }
     }
 
     /// Ends the store: what was asked before is still carried out, what is asked after is refused with `Closed`.

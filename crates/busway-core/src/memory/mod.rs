@@ -72,6 +72,6 @@ impl Memory {
     /// The store as the engine takes it.
     pub fn stores(self) -> Stores {
         let memory = Arc::new(self);
-        Stores { log: memory.clone(), checkpoints: memory, same_database: true }
+        Stores { log: memory.clone(), checkpoints: memory, outbox: None, same_database: true }
     }
 }

@@ -115,7 +115,7 @@ impl Flaky {
     pub(super) fn stores(gate: Arc<Gate>, gates: Gates, stores: Stores) -> Stores {
         gates.lock().unwrap().push(gate.clone());
         let flaky = Arc::new(Self { gate, gates, stores });
-        Stores { log: flaky.clone(), checkpoints: flaky, same_database: true }
+        Stores { log: flaky.clone(), checkpoints: flaky, outbox: None, same_database: true }
     }
 }
 

@@ -99,7 +99,8 @@ impl Way {
 
     /// The store behind it.
     pub(super) fn stores(self: &Arc<Self>) -> Stores {
-        Stores { log: self.clone(), checkpoints: self.clone(), same_database: self.stores.same_database }
+        let same_database = self.stores.same_database;
+        Stores { log: self.clone(), checkpoints: self.clone(), outbox: None, same_database }
     }
 
     /// What was asked so far.
