@@ -49,6 +49,8 @@ pub struct Summary {
     pub delivered: usize,
     /// Of these, repeats.
     pub repeated: usize,
+    /// Pairs of runs of one key that overlapped, those that a loss excuses included.
+    pub overlaps: usize,
     /// Dead letters at the end.
     pub dead: usize,
     /// Processes lost.
@@ -130,7 +132,7 @@ pub fn judge(
                 letters.contains_key(&event) || retried.contains_key(&event) || discarded.contains_key(&event)
             };
             order(bounds, &runs, places, &acks, lettered, &mut violations);
-            overlap(bounds, &runs, &losses, &mut violations);
+            summary.overlaps += overlap(bounds, &runs, &losses, &mut violations);
         }
         count(bounds, &runs, losses.len() + left, &retried, &mut violations);
         // Who is alone when its process is lost by chance is charged; so is, before a killer is alone, who is
@@ -232,26 +234,37 @@ fn order(
             .any(|run| run.event == event && run.ended.is_some_and(|(ended, how)| ended < at && how != Ended::Ack))
     };
     for events in keys.values() {
+        let first_ack = |event: &u64| acks.get(event).and_then(|acks| acks.iter().min()).copied();
         let mut earlier: Vec<u64> = Vec::new();
+        // When the last of the earlier ones was first acknowledged; never, if one of them was not.
+        let mut all_acked = 0;
         for event in events.values() {
-            if let Some(first) = acks.get(event).and_then(|acks| acks.iter().min()) {
+            let acked = first_ack(event);
+            if let Some(first) = acked.filter(|first| *first < all_acked) {
                 for before in &earlier {
-                    let acked = acks.get(before).and_then(|acks| acks.iter().min());
-                    let settled = acked.is_some_and(|acked| acked < first);
+                    let settled = first_ack(before).is_some_and(|acked| acked < first);
                     // It may have been dead by then: it has failed before, and is or was a dead letter.
-                    let died = lettered(*before) && failed_before(*before, *first);
+                    let died = lettered(*before) && failed_before(*before, first);
                     if !settled && !died {
                         violations.push(Violation::OutOfOrder(bounds.subscription.clone(), *event, *before));
                     }
                 }
             }
+            all_acked = all_acked.max(acked.unwrap_or(u64::MAX));
             earlier.push(*event);
         }
     }
 }
 
-/// Two runs of a key overlap only if the process of one of them had been lost or had stood still by then.
-fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bool)], violations: &mut Vec<Violation>) {
+/// Two runs of a key overlap only if the process of one of them had been lost or had stood still by then. Returns
+/// how many pairs overlap.
+fn overlap(
+    bounds: &Bounds,
+    runs: &[Run],
+    losses: &[(u64, usize, Option<u64>, bool)],
+    violations: &mut Vec<Violation>,
+) -> usize {
+    let mut overlaps = 0;
     let mut keys: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in runs {
         if let Some(key) = &run.key {
@@ -263,6 +276,7 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
         for (index, run) in runs.iter().enumerate() {
             let end = run.ended.map_or(u64::MAX, |(at, _)| at);
             for later in runs[index + 1..].iter().take_while(|later| later.started < end) {
+                overlaps += 1;
                 let lost =
                     |of: &Run| losses.iter().any(|(at, process, ..)| *process == of.process && *at < later.started);
                 let excused = lost(run) || lost(later);
@@ -272,6 +286,7 @@ fn overlap(bounds: &Bounds, runs: &[Run], losses: &[(u64, usize, Option<u64>, bo
             }
         }
     }
+    overlaps
 }
 
 /// An event runs no more often than it has attempts, but for lost processes and those that handed it back. How
