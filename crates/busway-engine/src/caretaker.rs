@@ -1,19 +1,13 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use busway_core::{
-    Control, LaneId, MemberId, OperationState, ReplayOf, Result, Seq, SubscriptionId, SubscriptionRecord,
-};
+use busway_core::{Control, LaneId, OperationState, ReplayOf, Result, Seq, SubscriptionId, SubscriptionRecord};
 
-use crate::engine::Inner;
-
-/// The lease for work that one process does for all.
-const LEASE: &str = "caretaker";
+use crate::{engine::Inner, lease::Lease};
 
 /// What one process watches of the lease and of the subscriptions that may expire.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watch {
-    holder: Option<(MemberId, u64)>,
-    since: Duration,
+    lease: Lease,
     /// Where a subscription that may expire stood, and since when.
     standing: HashMap<SubscriptionId, (Vec<Seq>, Duration)>,
 }
@@ -21,7 +15,7 @@ struct Watch {
 /// Carries operations on, removes what retention allows and lets subscriptions expire: in one process at a
 /// time, until told to stop.
 pub(crate) async fn care(inner: Arc<Inner>) {
-    let mut watch = Watch::default();
+    let mut watch = Watch { lease: Lease::new("caretaker"), standing: HashMap::new() };
     loop {
         let asked = inner.work.notified();
         match round(&inner, &mut watch).await {
@@ -40,7 +34,7 @@ pub(crate) async fn care(inner: Arc<Inner>) {
 
 /// One round; true if an operation has more to do at once.
 async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
-    if !holds_lease(inner, watch).await? || inner.services_stop.is_cancelled() {
+    if !watch.lease.is_held(inner).await? || inner.services_stop.is_cancelled() {
         return Ok(false);
     }
     let mut more = false;
@@ -61,17 +55,6 @@ async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
     expire(inner, watch).await?;
     prune(inner).await?;
     Ok(more)
-}
-
-async fn holds_lease(inner: &Inner, watch: &mut Watch) -> Result<bool> {
-    let elapsed = inner.seam.clock().elapsed();
-    let stale = watch.holder.filter(|_| elapsed.saturating_sub(watch.since) >= inner.config.lease);
-    let now = inner.stores.checkpoints.lease(LEASE, inner.member.id, stale).await?;
-    if watch.holder != Some(now) {
-        watch.holder = Some(now);
-        watch.since = elapsed;
-    }
-    Ok(now.0 == inner.member.id)
 }
 
 /// Removes what is older than the retention and nobody needs any more.

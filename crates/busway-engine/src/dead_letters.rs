@@ -60,6 +60,11 @@ impl Inner {
     /// that is what is asked.
     pub(crate) async fn ask_for(&self, letters: &[DeadLetter], bulk: Bulk) -> Result<()> {
         let mut pulled: BTreeSet<(SubscriptionId, LaneId)> = BTreeSet::new();
+        let seen = self.registry.load_full();
+        if letters.iter().any(|letter| seen.get(letter.subscription).is_none()) {
+            // Another process may have made it just now.
+            self.reload().await?;
+        }
         for letter in letters {
             let registry = self.registry.load();
             let Some(record) = registry.get(letter.subscription) else {

@@ -8,7 +8,12 @@ use busway_core::{
     SubscriptionId, SubscriptionName, SubscriptionRecord, SubscriptionState,
 };
 
-use crate::{Engine, Handler, Put, SubscriptionView, deliver::Work, engine::Inner};
+use crate::{
+    Engine, Handler, Put, SubscriptionView,
+    deliver::Work,
+    engine::Inner,
+    outbox::{is_built_in, reserved},
+};
 
 /// How long a `put` waits for every held lane to adopt a change.
 const ADOPTION: Duration = Duration::from_secs(10);
@@ -90,19 +95,24 @@ impl Engine {
         self.inner.view(&record).await
     }
 
-    /// All subscriptions by (owner, name), or one owner's.
+    /// All subscriptions by (owner, name), or one owner's. The built-in one of the outbox is among them once it has had a
+    /// dead letter.
     pub async fn subscriptions(&self, owner: Option<&Owner>) -> Result<Vec<SubscriptionView>> {
         self.inner.reload().await?;
         let registry = self.inner.registry.load_full();
         let mut views = Vec::new();
         for record in registry.all().filter(|record| owner.is_none_or(|owner| *owner == record.owner)) {
-            views.push(self.inner.view(record).await?);
+            let view = self.inner.view(record).await?;
+            if !is_built_in(record) || view.failed_total > 0 {
+                views.push(view);
+            }
         }
         Ok(views)
     }
 
     /// Removes a subscription.
     pub async fn remove(&self, owner: &Owner, name: &SubscriptionName, keep_dead_letters: bool) -> Result<()> {
+        reserved(owner, name)?;
         let record = self.inner.named(owner, name).await?;
         let replays: Vec<SubscriptionId> = {
             let registry = self.inner.registry.load();
@@ -131,6 +141,7 @@ impl Engine {
 
     /// Goes on from another place.
     pub async fn seek(&self, owner: &Owner, name: &SubscriptionName, to: Start) -> Result<SubscriptionView> {
+        reserved(owner, name)?;
         let record = self.inner.named(owner, name).await?;
         let seqs = self.inner.start_seqs(to).await?;
         for (lane, to) in (0..).map(LaneId).zip(seqs) {
@@ -168,6 +179,7 @@ impl Inner {
         update: bool,
     ) -> Result<(Put, Arc<SubscriptionRecord>)> {
         definition.check()?;
+        reserved(&owner, &name)?;
         loop {
             self.reload().await?;
             let found = self.registry.load().named(&owner, &name).ok();
@@ -257,6 +269,7 @@ impl Inner {
     }
 
     async fn control(&self, owner: &Owner, name: &SubscriptionName, control: Control) -> Result<SubscriptionView> {
+        reserved(owner, name)?;
         loop {
             let before = self.named(owner, name).await?;
             if before.control == control {
@@ -351,7 +364,7 @@ impl Inner {
                 holds.iter().find(|(of, held, _)| of == lane && *held == 0).map_or(Seq::MAX, |(.., needed)| *needed);
             let read = checkpoint.position.min(needed.saturating_sub(1));
             if head > read {
-                view.lag_at_most += head - read;
+                view.lag_at_most += self.stores.log.count(*lane, read, head).await?;
                 view.oldest_age = view.oldest_age.max(self.age_after(record, *lane, read, now).await?);
             }
         }

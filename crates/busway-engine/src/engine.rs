@@ -19,7 +19,7 @@ use crate::{
     deliver::{AlonePermit, Reader, Work},
     inline::Inline,
     lane::Limits,
-    members,
+    members, outbox,
     pull::PullLanes,
     registry::Registry,
     signal::Signal,
@@ -118,6 +118,9 @@ impl Engine {
         let reader = Arc::clone(&inner.reader);
         let log = Arc::clone(&inner.stores.log);
         inner.services.spawn(reader.follow(log, inner.seam.clone(), inner.services_stop.clone()));
+        if let Some(outbox) = inner.stores.outbox.clone() {
+            inner.services.spawn(outbox::relay(Arc::clone(&inner), outbox, inner.beats.watch()));
+        }
         inner.services.spawn(members::attend(Arc::clone(&inner)));
         inner.services.spawn(caretaker::care(Arc::clone(&inner)));
         Ok(Self { inner })
@@ -160,6 +163,11 @@ impl Engine {
             published.push(Published { id: event.id, duplicate: appended.duplicate, stored_at: appended.stored_at });
         }
         Ok(published)
+    }
+
+    /// An event as `publish` would store it: checked, with what is missing filled in. Nothing is stored.
+    pub fn complete(&self, event: NewEvent) -> Result<Arc<Event>> {
+        self.inner.complete_one(event)
     }
 
     /// Whether the backend answers and the engine runs.
@@ -248,6 +256,12 @@ impl Inner {
             }));
         }
         if faults.is_empty() { Ok(complete) } else { Err(Error::invalid(ErrorKind::InvalidEvent, faults)) }
+    }
+
+    /// As [`complete`](Self::complete), of one event.
+    pub(crate) fn complete_one(&self, event: NewEvent) -> Result<Arc<Event>> {
+        let mut events = self.complete(vec![event])?;
+        events.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "an event was completed and is not there"))
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -20,6 +20,7 @@ mod log;
 mod members;
 mod names;
 mod operations;
+mod outbox;
 mod pool;
 mod read;
 mod requests;
@@ -37,7 +38,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64},
 };
 
-use busway_core::{Capabilities, Dedupe, Result, Seam, Stores};
+use busway_core::{Capabilities, Dedupe, OutboxStatements, Result, Seam, Stores};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -66,6 +67,7 @@ pub struct Postgres {
     shared: Arc<Shared>,
     usual_size: UsualSize,
     capabilities: Capabilities,
+    statements: OutboxStatements,
     tasks: [AbortHandle; 2],
 }
 
@@ -89,6 +91,7 @@ impl Postgres {
             parallel_appends: PARALLEL_APPENDS,
         };
         let pool = Arc::new(Pool::new(&config)?);
+        let statements = outbox::statements(&config.schema);
         let shared = Arc::new(Shared {
             pool: pool.clone(),
             lanes: prepared.lanes,
@@ -107,7 +110,7 @@ impl Postgres {
             tokio::spawn(watcher::watch(shared.clone(), config)).abort_handle(),
             tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
         ];
-        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, tasks }))
+        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, statements, tasks }))
     }
 
     /// The steps that a schema still lacks, for somebody who wants to see them first; none are carried out.
@@ -119,7 +122,7 @@ impl Postgres {
 
     /// The store as the engine takes it.
     pub fn stores(self: &Arc<Self>) -> Stores {
-        Stores { log: self.clone(), checkpoints: self.clone(), outbox: None, same_database: true }
+        Stores { log: self.clone(), checkpoints: self.clone(), outbox: Some(self.clone()), same_database: true }
     }
 
     /// Ends the store: what is under way is carried out, what is asked after is refused with `Closed`.

@@ -118,24 +118,28 @@ CREATE FUNCTION {schema}.publish(
     SELECT {schema}.publish(type, NULL::text, payload::text, key, metadata::text, id, "time")
 $$;
 
--- Committed rows by rising number, at most so many. After a snapshot: what it did not see. Up to a snapshot: what it
--- saw, after a number; a row whose transaction is of another cluster, as a restored dump has them, counts as seen.
-CREATE FUNCTION {schema}.outbox_after(seen pg_snapshot, most int) RETURNS SETOF {schema}.outbox
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
-BEGIN
-    RETURN QUERY
-        SELECT * FROM {schema}.outbox WHERE transaction = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
-        UNION ALL SELECT * FROM {schema}.outbox WHERE transaction >= pg_snapshot_xmax(seen)
-        ORDER BY number LIMIT most;
-END $$;
-CREATE FUNCTION {schema}.outbox_upto(seen pg_snapshot, after bigint, most int) RETURNS SETOF {schema}.outbox
+-- Committed rows above a number, by rising number, at most so many. After a snapshot: what it did not see.
+CREATE FUNCTION {schema}.outbox_after(seen pg_snapshot, above bigint, most int) RETURNS SETOF {schema}.outbox
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
         SELECT * FROM {schema}.outbox
-        WHERE number > after
-            AND (pg_visible_in_snapshot(transaction, seen)
-                 OR NOT pg_visible_in_snapshot(transaction, pg_current_snapshot()))
+            WHERE transaction = ANY (ARRAY(SELECT pg_snapshot_xip(seen))) AND number > above
+        UNION ALL SELECT * FROM {schema}.outbox WHERE transaction >= pg_snapshot_xmax(seen) AND number > above
+        ORDER BY number LIMIT most;
+END $$;
+
+-- Within a snapshot, the present one if NULL: what it saw. A row whose transaction this server does not know to be
+-- committed, though the row is there, came with a restored dump: it counts as seen.
+CREATE FUNCTION {schema}.outbox_within(seen pg_snapshot, above bigint, most int) RETURNS SETOF {schema}.outbox
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+DECLARE
+    present pg_snapshot := pg_current_snapshot();
+BEGIN
+    RETURN QUERY
+        SELECT * FROM {schema}.outbox
+        WHERE number > above AND (pg_visible_in_snapshot(transaction, coalesce(seen, present))
+                                  OR NOT pg_visible_in_snapshot(transaction, present))
         ORDER BY number LIMIT most;
 END $$;
 
@@ -156,6 +160,18 @@ CREATE TABLE {schema}.first_times (
     at           timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, event_id, tenant)
 );
+
+-- Forgets events met before a time, at most so many; returns how many. Since nobody needs an index for anything else, the
+-- table is read from where its oldest rows lie.
+CREATE FUNCTION {schema}.forget_first_times(before timestamptz, most int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    DELETE FROM {schema}.first_times
+        WHERE ctid = ANY (ARRAY(SELECT ctid FROM {schema}.first_times WHERE at < before LIMIT most));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
 
 -- True once per subscription and event, if the caller's transaction is committed. Whoever asks for the same meanwhile
 -- waits for its end. Ids are unique per tenant: where they are not made by Busway, name it.
