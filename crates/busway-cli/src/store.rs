@@ -2,8 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use busway_backends::sqlite::{self, Sqlite};
-use busway_core::{Durability, Result, Seam, Stores, memory::Memory};
+use busway_backends::{
+    postgres::{self, Postgres},
+    sqlite::{self, Sqlite},
+};
+use busway_core::{Durability, Error, ErrorKind, Heads, Result, Seam, Stores, memory::Memory};
 
 use crate::{
     config::{Backend, Kind, Synchronous},
@@ -17,9 +20,17 @@ const FILE: &str = "busway.db";
 #[derive(Debug)]
 pub(crate) struct Store {
     stores: Stores,
-    sqlite: Option<Arc<Sqlite>>,
+    opened: Opened,
     place: String,
     is_new: bool,
+}
+
+/// Which backend it is, to be closed at the end.
+#[derive(Debug)]
+enum Opened {
+    Memory,
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Store {
@@ -28,13 +39,19 @@ impl Store {
         match backend.kind {
             Kind::InMemory => {
                 let stores = Memory::new(seam).stores();
-                Ok(Self { stores, sqlite: None, place: "in-memory".into(), is_new: true })
+                Ok(Self { stores, opened: Opened::Memory, place: "in-memory".into(), is_new: true })
             }
             Kind::Sqlite => {
                 let config = sqlite_config(backend, data)?;
                 let (place, is_new) = (format!("sqlite {}", config.path.display()), !config.path.exists());
                 let sqlite = Sqlite::open(config, seam).await?;
-                Ok(Self { stores: sqlite.clone().stores(), sqlite: Some(sqlite), place, is_new })
+                Ok(Self { stores: sqlite.stores(), opened: Opened::Sqlite(sqlite), place, is_new })
+            }
+            Kind::Postgres => {
+                let config = postgres_config(backend)?;
+                let place = format!("postgres {}", config.place());
+                let postgres = Postgres::open(config, seam).await?;
+                Ok(Self { stores: postgres.stores(), opened: Opened::Postgres(postgres), place, is_new: false })
             }
         }
     }
@@ -47,28 +64,42 @@ impl Store {
     /// Where it is, what is in it, and how far what it takes survives: `sqlite busway.db (new, durable)`.
     pub(crate) async fn describe(&self) -> Result<String> {
         let heads = self.stores.log.heads().await?;
-        let kept = heads.seqs.iter().sum::<u64>().saturating_sub(heads.pruned.iter().sum());
-        let content = if self.is_new { "new".to_owned() } else { counted(kept, "event", "events") };
-        let survives = match (self.stores.log.capabilities().durability, &self.sqlite) {
+        let content = if self.is_new { "new".to_owned() } else { self.content(&heads) };
+        let survives = match (self.stores.log.capabilities().durability, &self.opened) {
             (Durability::Disk | Durability::Replicated, _) => "durable",
-            (Durability::Process, Some(_)) => "not proof against a power cut",
-            (Durability::Process, None) => "gone when this process ends",
+            (Durability::Process, Opened::Memory) => "gone when this process ends",
+            (Durability::Process, _) => "not proof against a power cut",
         };
         Ok(format!("{} ({content}, {survives})", self.place))
+    }
+
+    fn content(&self, heads: &Heads) -> String {
+        let kept = heads.seqs.iter().sum::<u64>().saturating_sub(heads.pruned.iter().sum());
+        match self.opened {
+            // Its seqs have gaps.
+            Opened::Postgres(_) => if kept == 0 { "no events" } else { "has events" }.to_owned(),
+            _ => counted(kept, "event", "events"),
+        }
     }
 
     /// Writes what is under way and closes it.
     pub(crate) async fn close(self) {
         drop(self.stores);
-        if let Some(sqlite) = self.sqlite {
-            sqlite.close().await;
+        match self.opened {
+            Opened::Memory => {}
+            Opened::Sqlite(sqlite) => sqlite.close().await,
+            Opened::Postgres(postgres) => postgres.close().await,
         }
     }
 }
 
 /// True if the store is there already, so that it can be opened without making one.
 pub(crate) fn exists(backend: &Backend, data: &Path) -> Result<bool> {
-    Ok(backend.kind == Kind::Sqlite && sqlite_config(backend, data)?.path.exists())
+    Ok(match backend.kind {
+        Kind::InMemory => false,
+        Kind::Sqlite => sqlite_config(backend, data)?.path.exists(),
+        Kind::Postgres => true,
+    })
 }
 
 fn sqlite_config(backend: &Backend, data: &Path) -> Result<sqlite::Config> {
@@ -79,6 +110,19 @@ fn sqlite_config(backend: &Backend, data: &Path) -> Result<sqlite::Config> {
     if backend.synchronous == Synchronous::Normal {
         config.synchronous = sqlite::Synchronous::Normal;
     }
+    if backend.lanes > 0 {
+        config.lanes = Some(backend.lanes);
+    }
+    Ok(config)
+}
+
+fn postgres_config(backend: &Backend) -> Result<postgres::Config> {
+    if backend.url.is_empty() {
+        let detail = "`backend.type` is postgres and no address is given; set DATABASE_URL or `backend.url` to one like \
+                      postgres://user:password@host:5432/database";
+        return Err(Error::new(ErrorKind::InvalidConfiguration, detail));
+    }
+    let mut config = postgres::Config::from_url(&backend.url)?;
     if backend.lanes > 0 {
         config.lanes = Some(backend.lanes);
     }

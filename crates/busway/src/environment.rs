@@ -41,6 +41,8 @@ impl Environment {
             (Some("in-memory"), _) => Ok("memory:".into()),
             (Some("sqlite"), Some(address)) if address.starts_with("sqlite:") => Ok(address.into()),
             (Some("sqlite"), _) => Ok(self.file()),
+            (Some("postgres"), Some(address)) if address.starts_with("postgres") => Ok(address.into()),
+            (Some("postgres"), _) => Err(no_address()),
             (Some(other), _) => Err(not_here("EVENT_BUS_TYPE", other)),
             (None, Some(address)) => Ok(address.into()),
             (None, None) => Ok(self.file()),
@@ -52,8 +54,14 @@ impl Environment {
     }
 }
 
+fn no_address() -> Error {
+    let detail = "EVENT_BUS_TYPE is `postgres`, and DATABASE_URL names no such database; it looks like \
+                  postgres://user:password@host:5432/database";
+    Error::new(ErrorKind::InvalidConfiguration, detail)
+}
+
 fn not_here(variable: &'static str, value: &str) -> Error {
-    let detail = format!("{variable} is `{value}`, and there are the backends in-memory and sqlite");
+    let detail = format!("{variable} is `{value}`, and there are the backends in-memory, sqlite and postgres");
     Error::new(ErrorKind::InvalidConfiguration, detail)
 }
 
@@ -75,9 +83,21 @@ mod tests {
             (&[("EVENT_BUS_TYPE", "sqlite"), ("DATABASE_URL", "sqlite:a.db")], "sqlite:a.db"),
             (&[("EVENT_BUS_TYPE", "sqlite"), ("DATABASE_URL", "postgres://db")], "sqlite:./busway-data/busway.db"),
             (&[("DATABASE_URL", "postgres://db")], "postgres://db"),
+            (&[("EVENT_BUS_TYPE", "postgres"), ("DATABASE_URL", "postgresql://db")], "postgresql://db"),
             (&[("BUSWAY_BACKEND_URL", "sqlite:b.db"), ("DATABASE_URL", "sqlite:a.db")], "sqlite:b.db"),
         ] {
             assert_eq!(environment(variables, "app").url().unwrap(), url, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn postgres_needs_an_address() {
+        for variables in
+            [&[("EVENT_BUS_TYPE", "postgres")][..], &[("EVENT_BUS_TYPE", "postgres"), ("DATABASE_URL", "sqlite:a.db")]]
+        {
+            let error = environment(variables, "app").url().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidConfiguration);
+            assert!(error.detail().contains("DATABASE_URL"), "{error}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Opens a bus: `memory:` keeps events as long as the process lives, `sqlite:path` in a file that is made if it is
-/// missing.
+/// missing, `postgres://user:password@host:5432/database` in a schema of that database (feature `postgres`).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> busway::Result {
@@ -28,9 +28,9 @@ pub fn open(url: impl Into<String>) -> Open {
     Open::new(Ok(url.into()))
 }
 
-/// Opens the bus that the environment names: `EVENT_BUS_TYPE` (`in-memory`, `sqlite`), `DATABASE_URL` where it is
-/// a `sqlite:` address, `BUSWAY_DATA` for the folder of the file (`./busway-data`). With none of them: SQLite in
-/// `./busway-data/busway.db`.
+/// Opens the bus that the environment names: `EVENT_BUS_TYPE` (`in-memory`, `sqlite`, `postgres`), `DATABASE_URL`
+/// where it is an address of that type, or alone, `BUSWAY_DATA` for the folder of SQLite's file (`./busway-data`).
+/// With none of them: SQLite in `./busway-data/busway.db`.
 pub fn open_env() -> Open {
     Open::new(Environment::of_process().url())
 }

@@ -11,7 +11,7 @@ pub(crate) struct Backend {
     /// Which backend (`EVENT_BUS_TYPE`, `BUSWAY_BACKEND_TYPE`).
     #[serde(rename = "type")]
     pub(crate) kind: Kind,
-    /// Where the store is; empty: in the data folder (`BUSWAY_BACKEND_URL`, `DATABASE_URL`).
+    /// Where the store is; empty: for SQLite in the data folder (`BUSWAY_BACKEND_URL`, `DATABASE_URL`).
     pub(crate) url: String,
     /// How long events are kept (`BUSWAY_BACKEND_RETENTION`).
     pub(crate) retention: Retention,
@@ -29,19 +29,21 @@ pub(crate) enum Kind {
     InMemory,
     /// A file.
     Sqlite,
+    /// A database.
+    Postgres,
 }
 
 /// The names of the backends of this version.
-const HERE: [&str; 2] = ["in-memory", "sqlite"];
+const HERE: [&str; 3] = ["in-memory", "sqlite", "postgres"];
 /// Those that Busway has in other versions.
-const ELSEWHERE: [&str; 4] = ["postgres", "redis", "nats", "pubsub"];
+const ELSEWHERE: [&str; 3] = ["redis", "nats", "pubsub"];
 
 /// Whether a backend of this name can be had; `origin` is where the name was written.
 pub(super) fn check_name(name: &str, origin: &str) -> Result<(), Failure> {
     if HERE.contains(&name) {
         return Ok(());
     }
-    let here = HERE.map(|name| format!("`{name}`")).join(" and ");
+    let here = format!("`{}`", HERE.join("`, `"));
     if ELSEWHERE.contains(&name) {
         let headline = format!("backend `{name}` ({origin}) is not in this version, which has {here}");
         return Err(Failure::refused("unsupported", headline));

@@ -110,10 +110,10 @@ fn a_backend_of_another_version_is_unsupported_and_says_which_exist() {
     let told = load(None, &[("EVENT_BUS_TYPE", "redis")], &[]).unwrap_err();
     assert_eq!(
         told,
-        "error[unsupported]: backend `redis` (EVENT_BUS_TYPE) is not in this version, which has `in-memory` and `sqlite`"
+        "error[unsupported]: backend `redis` (EVENT_BUS_TYPE) is not in this version, which has `in-memory`, `sqlite`, `postgres`"
     );
-    let told = load(None, &[("DATABASE_URL", "postgres://db/app")], &[]).unwrap_err();
-    assert!(told.starts_with("error[unsupported]: backend `postgres` (DATABASE_URL)"), "{told}");
+    let told = load(None, &[("DATABASE_URL", "nats://bus")], &[]).unwrap_err();
+    assert!(told.starts_with("error[unsupported]: backend `nats` (DATABASE_URL)"), "{told}");
     let told = load(None, &[("EVENT_BUS_TYPE", "sqllite")], &[]).unwrap_err();
     assert!(told.ends_with("; did you mean `sqlite`?"), "{told}");
 }
@@ -124,6 +124,16 @@ fn a_database_of_another_program_does_not_stand_in_the_way() {
     assert_eq!((config.backend.kind, config.backend.url.as_str()), (Kind::InMemory, ""));
     let config = load(None, &[("DATABASE_URL", "mysql://db/app")], &[]).unwrap();
     assert_eq!((config.backend.kind, config.backend.url.as_str()), (Kind::Sqlite, ""));
+}
+
+#[test]
+fn the_database_alone_names_postgres() {
+    for url in ["postgres://db/app", "postgresql://app:secret@db:6432/app?schema=bus"] {
+        let config = load(None, &[("DATABASE_URL", url)], &[]).unwrap();
+        assert_eq!((config.backend.kind, config.backend.url.as_str()), (Kind::Postgres, url));
+    }
+    let variables = [("EVENT_BUS_TYPE", "postgres"), ("DATABASE_URL", "postgres://db/app")];
+    assert_eq!(load(None, &variables, &[]).unwrap().backend.kind, Kind::Postgres);
 }
 
 #[test]
