@@ -14,10 +14,16 @@ const WARM_UPS = 20;
 const IDLE = 25;
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+// As its documentation has it where it tells its own latency.
 const preset = (url) => ({
   extends: [WorkerPreset],
   worker: {
     connectionString: url,
+    concurrentJobs: 24,
+    maxPoolSize: 25,
+    localQueue: { size: 500 },
+    completeJobBatchDelay: 0,
+    failJobBatchDelay: 0,
     logger: new Logger(() => (level, message) => { if (level === "error") console.error(message); }),
   },
 });

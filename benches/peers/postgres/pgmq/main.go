@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// More connections than this made sending no faster.
+	// More cost more of the processor for each message.
 	connections = 32
 	publishers  = 256
 	// Of send_batch and of read.
-	batch = 1_000
+	batch = 5_000
 	// Senders of batches and readers at once.
 	batchers = 4
-	readers  = 1
+	readers  = 2
 )
 
 func main() {

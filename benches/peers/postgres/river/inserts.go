@@ -12,7 +12,7 @@ import (
 const (
 	publishers = 256
 	// Jobs of one InsertManyFast, and how many such calls go on at once.
-	batch    = 1_000
+	batch    = 5_000
 	batchers = 4
 )
 

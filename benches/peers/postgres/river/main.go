@@ -19,7 +19,7 @@ import (
 	"peer"
 )
 
-// More connections than this made inserting no faster.
+// More cost more of the processor for each job.
 const connections = 32
 
 func main() {

@@ -3,20 +3,19 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
-	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"peer"
 )
 
 const (
-	// More connections than this made publishing no faster.
+	// More cost more of the processor for each message.
 	connections = 32
 	publishers  = 256
 	// Messages of one call of Publish, and how many such calls go on at once.
@@ -28,27 +27,30 @@ const (
 
 func main() {
 	peer.Run(func(ctx context.Context, program peer.Program) error {
-		db, err := sql.Open("pgx", program.URL)
+		pool, err := peer.Open(ctx, program.URL, connections)
 		if err != nil {
 			return err
 		}
-		defer db.Close()
-		db.SetMaxOpenConns(connections)
-		db.SetMaxIdleConns(connections)
-		version := peer.Version("watermill-sql", "github.com/ThreeDotsLabs/watermill-sql/v3")
-		schema := watermillsql.DefaultPostgreSQLSchema{SubscribeBatchSize: subscribed}
+		defer pool.Close()
+		version := peer.Version("watermill-sql", "github.com/ThreeDotsLabs/watermill-sql/v4")
+		schema := watermillsql.DefaultPostgreSQLSchema{
+			SubscribeBatchSize: subscribed,
+			// PostgreSQL parses what goes into the default, JSON.
+			GeneratePayloadType: func(string) string { return "BYTEA" },
+		}
 		config := watermillsql.PublisherConfig{SchemaAdapter: schema, AutoInitializeSchema: true}
+		db := watermillsql.BeginnerFromPgx(pool)
 		publisher, err := watermillsql.NewPublisher(db, config, watermill.NopLogger{})
 		if err != nil {
 			return err
 		}
-		return (&bench{program, db, schema, publisher, version}).measure(ctx)
+		return (&bench{program, pool, schema, publisher, version}).measure(ctx)
 	})
 }
 
 type bench struct {
 	peer.Program
-	db        *sql.DB
+	pool      *pgxpool.Pool
 	schema    watermillsql.SchemaAdapter
 	publisher *watermillsql.Publisher
 	version   string
@@ -84,7 +86,7 @@ func (b *bench) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := b.db.ExecContext(ctx, "analyze"); err != nil {
+	if _, err := b.pool.Exec(ctx, "analyze"); err != nil {
 		return err
 	}
 	config := watermillsql.SubscriberConfig{
@@ -92,8 +94,10 @@ func (b *bench) drain(ctx context.Context) error {
 		SchemaAdapter:    b.schema,
 		OffsetsAdapter:   watermillsql.DefaultPostgreSQLOffsetsAdapter{},
 		InitializeSchema: true,
+		// None, which spares a timer for each message.
+		AckDeadline: new(time.Duration),
 	}
-	subscriber, err := watermillsql.NewSubscriber(b.db, config, watermill.NopLogger{})
+	subscriber, err := watermillsql.NewSubscriber(watermillsql.BeginnerFromPgx(b.pool), config, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
