@@ -69,7 +69,12 @@ impl Seam {
     /// The time of day as it was when this was made, and what has passed since: it does not jump with
     /// [`Self::now`], so what is due stays due.
     pub fn steady(&self) -> Timestamp {
-        self.began + self.clock.elapsed()
+        self.steady_at(self.clock.elapsed())
+    }
+
+    /// What [`Self::steady`] is when the clock says this much has passed.
+    pub fn steady_at(&self, elapsed: Duration) -> Timestamp {
+        self.began + elapsed
     }
 
     /// 64 random bits.

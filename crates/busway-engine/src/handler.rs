@@ -1,6 +1,15 @@
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use busway_core::{Event, EventType, Owner, SubscriptionName, Timestamp};
+use tokio::sync::{Notify, futures::Notified};
 
 /// A future behind a pointer.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -41,18 +50,42 @@ pub struct Delivery {
 
 /// By when a run must end. Clones share one deadline.
 #[derive(Clone, Debug)]
-pub struct Deadline(pub(crate) Arc<tokio::sync::watch::Sender<Duration>>);
+pub struct Deadline(Arc<Allowed>);
+
+#[derive(Debug)]
+struct Allowed {
+    /// After the run's start, in nanoseconds.
+    timeout: AtomicU64,
+    extended: Notify,
+}
 
 impl Deadline {
     /// A deadline this long after the run's start.
     pub(crate) fn after_start(timeout: Duration) -> Self {
-        Self(Arc::new(tokio::sync::watch::Sender::new(timeout)))
+        Self(Arc::new(Allowed { timeout: AtomicU64::new(nanos(timeout)), extended: Notify::new() }))
     }
 
     /// Gives the run this much more time, counted from its present deadline.
     pub fn extend(&self, by: Duration) {
-        self.0.send_modify(|timeout| *timeout = timeout.saturating_add(by));
+        let longer = |timeout: u64| Some(timeout.saturating_add(nanos(by)));
+        // It always has a longer one, so there is no error.
+        let _ = self.0.timeout.fetch_update(Ordering::AcqRel, Ordering::Acquire, longer);
+        self.0.extended.notify_waiters();
     }
+
+    /// How long after its start a run may end.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_nanos(self.0.timeout.load(Ordering::Acquire))
+    }
+
+    /// Ends when the deadline is extended after this was called.
+    pub(crate) fn extended(&self) -> Notified<'_> {
+        self.0.extended.notified()
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How a run ended.

@@ -1,59 +1,59 @@
 use std::{
     any::Any,
-    future::Future,
-    panic::AssertUnwindSafe,
-    pin::Pin,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use busway_core::{DeadCause, Retry, Seam, Timestamp};
-use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Deadline, Delivery, Handler, Outcome, lane::End};
-
-type Caught = std::result::Result<Outcome, Box<dyn Any + Send>>;
+use crate::{BoxFuture, Deadline, Delivery, Handler, Outcome, lane::End};
 
 /// One run of a handler, whatever comes of it: started, timed, caught, classified.
 pub(crate) struct Attempt {
-    handler: Pin<Box<dyn Future<Output = Caught> + Send>>,
+    /// `None` once it has ended.
+    stage: Option<Stage>,
     deadline: Deadline,
     started: Duration,
 }
 
+enum Stage {
+    /// Nothing of the handler has run.
+    Begun(Arc<dyn Handler>, Delivery),
+    Running(BoxFuture<Outcome>),
+}
+
 impl Attempt {
-    /// Begins a run; nothing of the handler runs before it is polled.
-    pub(crate) fn begin(handler: Arc<dyn Handler>, delivery: Delivery, seam: &Seam) -> Self {
-        let deadline = delivery.deadline.clone();
-        // The call itself may panic too, before there is a future.
-        let handler = AssertUnwindSafe(async move { handler.handle(delivery).await }).catch_unwind();
-        Self { handler: Box::pin(handler), deadline, started: seam.clock().elapsed() }
+    /// Begins a run at a time of the clock; nothing of the handler runs before it is polled.
+    pub(crate) fn begin(handler: Arc<dyn Handler>, delivery: Delivery, started: Duration) -> Self {
+        Self { deadline: delivery.deadline.clone(), stage: Some(Stage::Begun(handler, delivery)), started }
     }
 
     /// Runs it as far as it goes without waiting.
     pub(crate) fn poll_now(&mut self) -> Option<Outcome> {
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        match self.handler.as_mut().poll(&mut context) {
-            Poll::Ready(caught) => Some(outcome(caught)),
+        match self.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Some(outcome),
             Poll::Pending => None,
         }
     }
 
     /// Runs it to its end, its deadline, or its cancellation (`None`).
     pub(crate) async fn finish(mut self, seam: Seam, cancel: CancellationToken) -> Option<Outcome> {
-        let mut timeout = self.deadline.0.subscribe();
+        let (deadline, started) = (self.deadline.clone(), self.started);
         loop {
-            let after = *timeout.borrow_and_update();
-            let left = (self.started + after).saturating_sub(seam.clock().elapsed());
+            let extended = deadline.extended();
+            let after = deadline.timeout();
+            let left = (started + after).saturating_sub(seam.clock().elapsed());
             tokio::select! {
                 biased;
-                caught = &mut self.handler => return Some(outcome(caught)),
+                outcome = poll_fn(|context| self.poll(context)) => return Some(outcome),
                 () = cancel.cancelled() => return None,
-                extended = timeout.changed() => if extended.is_err() { return None },
+                () = extended => {}
                 () = seam.clock().sleep(left) => {
-                    if *timeout.borrow() == after {
+                    if deadline.timeout() == after {
                         let error = format!("timed out after {} ms", after.as_millis());
                         return Some(Outcome::Retry { delay: None, error });
                     }
@@ -61,22 +61,37 @@ impl Attempt {
             }
         }
     }
+
+    /// Calls the handler, or goes on with what it returned; both may panic.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+        let running = match self.stage.take() {
+            Some(Stage::Begun(handler, delivery)) => catch_unwind(AssertUnwindSafe(|| handler.handle(delivery))),
+            Some(Stage::Running(running)) => Ok(running),
+            None => return Poll::Pending,
+        };
+        let polled = running.and_then(|mut running| {
+            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
+            if matches!(polled, Ok(Poll::Pending)) {
+                self.stage = Some(Stage::Running(running));
+            }
+            polled
+        });
+        polled.unwrap_or_else(|panic| Poll::Ready(panicked(panic.as_ref())))
+    }
 }
 
-fn outcome(caught: Caught) -> Outcome {
-    caught.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Outcome::Retry { delay: None, error: format!("panicked: {}", text.unwrap_or("no message")) }
-    })
+fn panicked(panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Outcome::Retry { delay: None, error: format!("panicked: {}", text.unwrap_or("no message")) }
 }
 
 /// What a run's outcome means to its lane.
-pub(crate) fn classify(outcome: Outcome, attempt: u32, retry: &Retry, now: Timestamp, chance: f64) -> End {
+pub(crate) fn classify(outcome: Outcome, attempt: u32, retry: &Retry, now: Timestamp, seam: &Seam) -> End {
     match outcome {
         Outcome::Done | Outcome::Skipped => End::Ack,
         Outcome::Dead { error } => End::Dead { cause: DeadCause::Permanent, error: bounded(error) },
         Outcome::Retry { delay, error } => {
-            let delay = delay.unwrap_or_else(|| retry.delay_after(attempt, chance));
+            let delay = delay.unwrap_or_else(|| retry.delay_after(attempt, seam.chance()));
             End::Retry { due: now + delay, error: bounded(error) }
         }
     }

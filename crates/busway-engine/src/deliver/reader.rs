@@ -4,9 +4,13 @@ use std::{
     time::Duration,
 };
 
-use busway_core::{Entry, KeyId, LaneId, Log, Order, ReadRequest, Result, Seam, Seq, TurnId};
+use busway_core::{LaneId, Log, ReadRequest, Result, Seam, Seq};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    backlog::{Backlog, Behind},
+    page::{Page, Read},
+};
 use crate::signal::{Signal, Watcher};
 
 /// Entries that a lane's reader keeps for those a little behind.
@@ -15,23 +19,6 @@ const KEPT: usize = 4_096;
 const KEPT_BYTES: usize = 8 << 20;
 /// How often a log that other processes share is looked at although no hint came.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// An entry, with what every subscription asks of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Read {
-    pub(crate) entry: Arc<Entry>,
-    /// Its key under [`Order::Key`].
-    pub(crate) key: KeyId,
-    pub(crate) turn: TurnId,
-    pub(crate) size: u32,
-}
-
-impl Read {
-    pub(crate) fn of(entry: Arc<Entry>) -> Self {
-        let size = u32::try_from(entry.size()).unwrap_or(u32::MAX);
-        Self { key: entry.key_id(Order::Key), turn: entry.turn(), size, entry }
-    }
-}
 
 /// What the reader has for someone who stands at a seq.
 pub(crate) enum Found {
@@ -48,15 +35,13 @@ pub(crate) enum Found {
 struct End {
     state: Mutex<State>,
     moved: Arc<Signal>,
+    backlog: Arc<Backlog>,
 }
 
 #[derive(Debug)]
 struct State {
-    entries: VecDeque<Read>,
+    page: Page,
     bytes: usize,
-    /// Everything after this, up to `to`, is in `entries`.
-    from: Seq,
-    to: Seq,
 }
 
 /// One reader per lane and process.
@@ -68,8 +53,9 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(heads: &[Seq]) -> Self {
         let end = |seq: &Seq| End {
-            state: Mutex::new(State { entries: VecDeque::new(), bytes: 0, from: *seq, to: *seq }),
+            state: Mutex::new(State { page: Page { from: *seq, to: *seq, reads: VecDeque::new() }, bytes: 0 }),
             moved: Signal::new(),
+            backlog: Arc::default(),
         };
         Self { ends: heads.iter().map(end).collect() }
     }
@@ -85,21 +71,20 @@ impl Reader {
 
     /// What comes after a seq, at most `max` entries.
     pub(crate) fn after(&self, lane: LaneId, after: Seq, max: usize) -> Found {
-        let state = self.state(lane);
-        if after >= state.to {
+        let page = &self.state(lane).page;
+        if after >= page.to {
             return Found::AtEnd;
         }
-        if after < state.from {
+        if !page.goes_on_after(after) {
             return Found::Behind;
         }
-        let start = state.entries.partition_point(|read| read.entry.seq <= after);
-        let entries: Vec<Read> = state.entries.range(start..).take(max).cloned().collect();
-        let looked = if start + entries.len() == state.entries.len() {
-            state.to
-        } else {
-            entries.last().map_or(after, |read| read.entry.seq)
-        };
+        let (entries, looked) = page.after(after, max);
         Found::Entries(entries, looked)
+    }
+
+    /// For who is told [`Found::Behind`], until it no longer is.
+    pub(crate) fn fall_behind(&self, lane: LaneId) -> Behind {
+        self.ends[usize::from(lane.0)].backlog.join()
     }
 
     /// Follows the log until told to stop.
@@ -140,28 +125,26 @@ impl Reader {
 
     async fn catch_up_lane(&self, log: &Arc<dyn Log>, lane: LaneId, head: Seq) -> Result<bool> {
         let end = &self.ends[usize::from(lane.0)];
-        let to = self.state(lane).to;
+        let to = self.state(lane).page.to;
         if head <= to {
             return Ok(false);
         }
         if end.moved.watchers() == 0 {
-            let mut state = self.state(lane);
-            state.entries.clear();
-            (state.bytes, state.from, state.to) = (0, head, head);
+            let page = Page { from: head, to: head, reads: VecDeque::new() };
+            *self.state(lane) = State { page, bytes: 0 };
             return Ok(true);
         }
         let page = log.read(ReadRequest::after(lane, to, 1_000)).await?;
         let reads: Vec<Read> = page.entries.into_iter().map(Read::of).collect();
         let mut state = self.state(lane);
-        for read in reads {
-            state.bytes += read.size as usize;
-            state.entries.push_back(read);
-        }
-        state.to = page.looked.max(state.to);
-        while state.entries.len() > KEPT || state.bytes > KEPT_BYTES {
-            if let Some(first) = state.entries.pop_front() {
-                state.bytes -= first.size as usize;
-                state.from = first.entry.seq;
+        let State { page: end_page, bytes } = &mut *state;
+        *bytes += reads.iter().map(|read| read.size as usize).sum::<usize>();
+        end_page.reads.extend(reads);
+        end_page.to = page.looked.max(end_page.to);
+        while end_page.reads.len() > KEPT || *bytes > KEPT_BYTES {
+            if let Some(first) = end_page.reads.pop_front() {
+                *bytes -= first.size as usize;
+                end_page.from = first.entry.seq;
             }
         }
         drop(state);

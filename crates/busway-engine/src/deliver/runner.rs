@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     AlonePermit, Found, Place, Read, Reader, Work,
     attempt::{Attempt, classify},
+    backlog::{Backlog, Behind},
 };
 use crate::{
     Deadline, Delivery, Outcome,
@@ -29,8 +30,8 @@ use crate::{
 const IN_PLACE: usize = 1_024;
 /// A handler that keeps the processor longer than this is given tasks of its own for a while.
 const BRISK: Duration = Duration::from_micros(200);
-/// For how many runs.
-const SPAWNED: u32 = 1_000;
+/// For how many runs. Few, since it may have been the machine that took the processor away.
+const SPAWNED: u32 = 100;
 
 /// Of [`Shown::idle_until`]: not idle.
 const BUSY: i64 = 0;
@@ -109,12 +110,16 @@ struct Shift {
     /// A read that waits for the lane's end to move.
     at_end: Option<ReadWish>,
     end: Watcher,
+    /// While the lane's reader has moved on further than we have read.
+    behind: Option<Behind>,
     changed: Watcher,
     alone: Option<OwnedSemaphorePermit>,
     asking_alone: bool,
     slot: Option<OwnedSemaphorePermit>,
     asking_slot: bool,
     unfit: bool,
+    /// When the last run in place ended, by the clock, or whatever was done before the next.
+    lately: Duration,
     spawn: u32,
     /// The revision of the commit under way.
     adopting: u64,
@@ -150,6 +155,7 @@ impl Runner {
         let (ended, inbox) = mpsc::unbounded_channel();
         let mut shift = Shift {
             end: self.reader.watch(self.place.lane),
+            behind: None,
             changed: self.work.changed.watch(),
             lane,
             patterns: Vec::new(),
@@ -164,6 +170,7 @@ impl Runner {
             slot: None,
             asking_slot: false,
             unfit: false,
+            lately: Duration::ZERO,
             spawn: 0,
             adopting: 0,
             record,
@@ -243,6 +250,7 @@ impl Shift {
     }
 
     fn start_runs(&mut self, now: Timestamp) -> bool {
+        self.lately = self.runner.place.seam.clock().elapsed();
         for count in 0..IN_PLACE {
             if self.slot.is_none() {
                 self.slot = Arc::clone(&self.runner.work.slots).try_acquire_owned().ok();
@@ -289,12 +297,13 @@ impl Shift {
     }
 
     fn run(&mut self, run: Run<Arc<Entry>>, entry: &Arc<Entry>, event: Option<Arc<Event>>) {
-        let seam = self.runner.place.seam.clone();
+        let seam = &self.runner.place.seam;
         let event = match (event, &entry.body) {
             (Some(event), _) => event,
             (None, Body::Undecodable(undecodable)) => {
                 let end = End::Dead { cause: DeadCause::Undecodable, error: undecodable.error.as_str().into() };
-                return self.lane.outcome(&run, end, seam.steady());
+                let now = seam.steady();
+                return self.lane.outcome(&run, end, now);
             }
             (None, Body::Event(event)) => Arc::clone(event),
         };
@@ -310,21 +319,22 @@ impl Shift {
             deadline: Deadline::after_start(definition.ack_timeout()),
         };
         let handler = Arc::clone(&self.runner.work.handler);
-        let mut attempt = Attempt::begin(handler, delivery, &seam);
+        let mut attempt = Attempt::begin(handler, delivery, self.lately);
         if self.spawn == 0 {
-            let before = seam.clock().elapsed();
             let outcome = attempt.poll_now();
-            if seam.clock().elapsed().saturating_sub(before) > BRISK {
+            let ended = seam.clock().elapsed();
+            let now = seam.steady_at(ended);
+            if ended.saturating_sub(std::mem::replace(&mut self.lately, ended)) > BRISK {
                 self.spawn = SPAWNED;
             }
             if let Some(outcome) = outcome {
-                return self.ended(&run, outcome);
+                return self.ended(&run, outcome, now);
             }
         } else {
             self.spawn -= 1;
         }
         let slot = self.slot.take();
-        let (ended, cancel) = (self.ended.clone(), self.runner.cancel.clone());
+        let (ended, cancel, seam) = (self.ended.clone(), self.runner.cancel.clone(), seam.clone());
         self.runner.tasks.spawn(async move {
             let outcome = attempt.finish(seam, cancel).await;
             drop(slot);
@@ -337,16 +347,14 @@ impl Shift {
         });
     }
 
-    fn ended(&mut self, run: &Run<Arc<Entry>>, outcome: Outcome) {
-        let seam = &self.runner.place.seam;
+    fn ended(&mut self, run: &Run<Arc<Entry>>, outcome: Outcome, now: Timestamp) {
         if let Outcome::Retry { error, .. } | Outcome::Dead { error } = &outcome {
             tracing::warn!(
                 subscription = %self.record.name, owner = %self.record.owner, lane = %self.runner.place.lane, seq = run.seq,
                 attempt = run.attempt, error, "delivery failed"
             );
         }
-        let now = seam.steady();
-        let end = classify(outcome, run.attempt, &self.record.definition.retry, now, seam.chance());
+        let end = classify(outcome, run.attempt, &self.record.definition.retry, now, &self.runner.place.seam);
         self.lane.outcome(run, end, now);
     }
 
@@ -399,18 +407,24 @@ impl Shift {
         if wish.turn.is_none() && self.record.replay.is_none() {
             match self.runner.reader.after(self.runner.place.lane, wish.after, wish.max) {
                 Found::AtEnd => {
+                    self.behind = None;
                     self.at_end = Some(wish);
                     return false;
                 }
-                Found::Entries(mut entries, mut looked) => {
-                    if looked > until {
-                        entries.retain(|read| read.entry.seq <= until);
-                        looked = until;
-                    }
+                Found::Entries(entries, looked) => {
+                    self.behind = None;
+                    let (entries, looked) = cut_off((entries, looked), until);
                     self.took(wish, entries, looked);
                     return true;
                 }
-                Found::Behind => {}
+                Found::Behind => {
+                    let (reader, lane) = (&self.runner.reader, self.runner.place.lane);
+                    let behind = self.behind.get_or_insert_with(|| reader.fall_behind(lane));
+                    if let Some(backlog) = behind.shared() {
+                        self.read_with_others(backlog, wish, until);
+                        return true;
+                    }
+                }
             }
         }
         let request = ReadRequest {
@@ -441,6 +455,21 @@ impl Shift {
             .boxed(),
         );
         true
+    }
+
+    /// Reads whatever comes, since others want it too, though perhaps not the same of it.
+    fn read_with_others(&mut self, backlog: Arc<Backlog>, wish: ReadWish, until: Seq) {
+        let (place, clock) = (self.runner.place.clone(), Arc::clone(self.runner.place.seam.clock()));
+        self.under_way.push(
+            async move {
+                let found = backlog.after(&place.stores.log, place.lane, wish.after, wish.max).await;
+                if found.is_err() {
+                    clock.sleep(Duration::from_millis(100)).await;
+                }
+                Happened::Read(wish, found.map(|found| cut_off(found, until)))
+            }
+            .boxed(),
+        );
     }
 
     /// What was read goes to the lane, unless the handler cannot handle it: then the lane is given back.
@@ -529,10 +558,12 @@ impl Shift {
     }
 
     fn take_in(&mut self, happened: Happened) {
-        let now = self.runner.place.seam.steady();
+        let seam = &self.runner.place.seam;
+        self.lately = seam.clock().elapsed();
+        let now = seam.steady_at(self.lately);
         match happened {
             Happened::Ended(run, _, true) => self.lane.outcome(&run, End::Cancelled, now),
-            Happened::Ended(run, outcome, false) => self.ended(&run, outcome),
+            Happened::Ended(run, outcome, false) => self.ended(&run, outcome, now),
             Happened::Read(wish, Ok((entries, looked))) => self.took(wish, entries, looked),
             Happened::Read(wish, Err(error)) => {
                 tracing::warn!(%error, subscription = %self.record.name, "the log cannot be read, trying again");
@@ -616,6 +647,14 @@ impl Shift {
             self.runner.stirred.notify_waiters();
         }
     }
+}
+
+/// What was found, no further than `until`.
+fn cut_off((mut entries, looked): (Vec<Read>, Seq), until: Seq) -> (Vec<Read>, Seq) {
+    if looked > until {
+        entries.retain(|read| read.entry.seq <= until);
+    }
+    (entries, looked.min(until))
 }
 
 /// The entry of a hold's run; of a retried dead letter also the event with its edited payload.

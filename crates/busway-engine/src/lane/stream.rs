@@ -174,13 +174,21 @@ impl<E> Stream<E> {
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Slot<E>> {
-        let index = self.slots.binary_search_by_key(&seq, |slot| slot.item.seq).ok()?;
-        self.slots.get(index)
+        self.slots.get(self.index(seq)?)
     }
 
     pub(super) fn find_mut(&mut self, seq: Seq) -> Option<&mut Slot<E>> {
-        let index = self.slots.binary_search_by_key(&seq, |slot| slot.item.seq).ok()?;
+        let index = self.index(seq)?;
         self.slots.get_mut(index)
+    }
+
+    fn index(&self, seq: Seq) -> Option<usize> {
+        // Where everything is wanted, an event stands as far behind the first as its seq is above the first's.
+        let distance = usize::try_from(seq.checked_sub(self.slots.front()?.item.seq)?).ok()?;
+        match self.slots.get(distance) {
+            Some(slot) if slot.item.seq == seq => Some(distance),
+            _ => self.slots.binary_search_by_key(&seq, |slot| slot.item.seq).ok(),
+        }
     }
 
     /// Puts `later` behind `earlier`, which is of the same key.

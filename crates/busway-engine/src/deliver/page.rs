@@ -1,0 +1,47 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use busway_core::{Entry, KeyId, Order, Seq, TurnId};
+
+/// An entry, with what every subscription asks of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) entry: Arc<Entry>,
+    /// Its key under [`Order::Key`].
+    pub(crate) key: KeyId,
+    pub(crate) turn: TurnId,
+    pub(crate) size: u32,
+}
+
+impl Read {
+    pub(crate) fn of(entry: Arc<Entry>) -> Self {
+        let size = u32::try_from(entry.size()).unwrap_or(u32::MAX);
+        Self { key: entry.key_id(Order::Key), turn: entry.turn(), size, entry }
+    }
+}
+
+/// A part of a lane: everything after `from`, up to `to`.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) from: Seq,
+    pub(super) to: Seq,
+    pub(super) reads: VecDeque<Read>,
+}
+
+impl Page {
+    /// True if something comes after a seq that is all here.
+    pub(super) fn goes_on_after(&self, seq: Seq) -> bool {
+        self.from <= seq && seq < self.to
+    }
+
+    /// What comes after a seq, at most `max` entries, and how far that is everything.
+    pub(super) fn after(&self, seq: Seq, max: usize) -> (Vec<Read>, Seq) {
+        let start = self.reads.partition_point(|read| read.entry.seq <= seq);
+        let reads: Vec<Read> = self.reads.range(start..).take(max).cloned().collect();
+        let looked = if start + reads.len() == self.reads.len() {
+            self.to
+        } else {
+            reads.last().map_or(seq, |read| read.entry.seq)
+        };
+        (reads, looked)
+    }
+}
