@@ -22,7 +22,7 @@ const (
 	batch    = 1_000
 	batchers = 4
 	// Messages that the subscriber asks for at once.
-	subscribed = 10_000
+	subscribed = 50_000
 )
 
 func main() {
