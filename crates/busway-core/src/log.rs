@@ -134,6 +134,12 @@ pub trait Log: Send + Sync + 'static {
     /// Where the lanes end, as one snapshot.
     async fn heads(&self) -> Result<Heads>;
 
+    /// How many entries of a lane lie after a seq and up to another: exactly where they are few, else about; what was
+    /// pruned may count. As given here it is for logs whose seqs have no gaps.
+    async fn count(&self, _lane: LaneId, after: Seq, upto: Seq) -> Result<u64> {
+        Ok(upto.saturating_sub(after))
+    }
+
     /// Events by id: `from ≤ id ≤ to`, of one tenant or all, at most `max`, in the order of ids.
     async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>>;
 

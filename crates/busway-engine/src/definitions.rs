@@ -364,7 +364,7 @@ impl Inner {
                 holds.iter().find(|(of, held, _)| of == lane && *held == 0).map_or(Seq::MAX, |(.., needed)| *needed);
             let read = checkpoint.position.min(needed.saturating_sub(1));
             if head > read {
-                view.lag_at_most += head - read;
+                view.lag_at_most += self.stores.log.count(*lane, read, head).await?;
                 view.oldest_age = view.oldest_age.max(self.age_after(record, *lane, read, now).await?);
             }
         }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use busway_core::{
-    Definition, Error, ErrorKind, OperationRecord, OperationState, Owner, Patterns, ReplayOf, Result, Seq, Start,
-    SubscriptionName, SubscriptionRecord,
+    Definition, Error, ErrorKind, LaneId, OperationRecord, OperationState, Owner, Patterns, ReplayOf, Result, Seq,
+    Start, SubscriptionName, SubscriptionRecord,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,7 +44,10 @@ impl Engine {
         }
         let (from, to) = (inner.start_seqs(from).await?, inner.start_seqs(to).await?);
         let to: Vec<Seq> = to.iter().zip(&from).map(|(to, from)| *to.max(from)).collect();
-        let total = to.iter().zip(&from).map(|(to, from)| to - from).sum();
+        let mut total = 0;
+        for (lane, (from, to)) in (0..).map(LaneId).zip(from.iter().zip(&to)) {
+            total += inner.stores.log.count(lane, *from, *to).await?;
+        }
         let params = ReplayParams { from: from.clone(), to: to.clone() };
         let operation = inner.begin_operation("replay", owner.clone(), &params, total).await?;
         let definition =
@@ -99,14 +102,20 @@ impl Inner {
         let lanes = self.stores.checkpoints.checkpoints(Some(replay.id)).await?;
         let holds = self.stores.checkpoints.hold_counts(replay.id).await?;
         let free = holds.iter().all(|(_, held, needed)| *held == 0 && *needed == Seq::MAX);
-        let mut done = 0;
+        let (mut gone, mut whole) = (0, 0);
         let mut ended = free && lanes.len() == params.to.len();
         for (_, lane, checkpoint) in &lanes {
             let index = usize::from(lane.0);
             let (from, to) = (params.from[index], params.to[index]);
-            done += checkpoint.position.min(to).saturating_sub(from);
+            gone += u128::from(checkpoint.position.min(to).saturating_sub(from));
+            whole += u128::from(to - from);
             ended &= checkpoint.position >= to;
         }
+        // Seqs may have gaps, so how far it is says their share.
+        let done = match whole {
+            0 => operation.total,
+            whole => (u128::from(operation.total) * gone / whole) as u64,
+        };
         if ended {
             self.stores.checkpoints.remove_subscription(replay.id, true).await?;
             self.poke.notify_one();

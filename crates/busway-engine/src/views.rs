@@ -47,7 +47,7 @@ pub struct SubscriptionView {
     pub state: SubscriptionState,
     /// Names of the members that have a handler for it.
     pub members: Vec<String>,
-    /// At most this many events are unread.
+    /// At most this many events are unread; about so where they are thousands.
     pub lag_at_most: u64,
     /// How long the oldest unread event has been stored; zero if all is read.
     pub oldest_age: Duration,

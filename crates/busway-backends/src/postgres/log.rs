@@ -75,6 +75,11 @@ impl Log for Postgres {
         self.shared.hear_heads().await
     }
 
+    async fn count(&self, lane: LaneId, after: Seq, upto: Seq) -> Result<u64> {
+        self.check_lane(lane)?;
+        self.count_between(lane, after, upto).await
+    }
+
     async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>> {
         let (tenant, max) = (tenant.map(|tenant| tenant.as_str()), bound(max as Seq));
         let of_tenant = if tenant.is_some() { " AND e.tenant = $4" } else { "" };

@@ -1,3 +1,5 @@
+mod count;
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

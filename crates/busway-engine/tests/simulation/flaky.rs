@@ -149,6 +149,10 @@ impl Log for Flaky {
         self.gate.through(self.stores.log.heads()).await
     }
 
+    async fn count(&self, lane: LaneId, after: Seq, upto: Seq) -> Result<u64> {
+        self.gate.through(self.stores.log.count(lane, after, upto)).await
+    }
+
     async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>> {
         self.gate.through(self.stores.log.find(tenant, from, to, max)).await
     }

@@ -107,6 +107,16 @@ impl LogTwist for KnowsOldTypes {
     }
 }
 
+/// Counts the entry too that it is to count from.
+struct CountsOneMore;
+
+#[async_trait]
+impl LogTwist for CountsOneMore {
+    async fn count(&self, sound: Sound<'_, dyn Log>, lane: LaneId, after: Seq, upto: Seq) -> Result<u64> {
+        sound.count(lane, after.saturating_sub(1), upto).await
+    }
+}
+
 /// Fetches the next entry too.
 struct FetchesNeighbours;
 
@@ -194,6 +204,11 @@ pub(super) const ALL: &[Double] = &[
             let lag = |heads: &mut Heads, _| heads.seqs.iter_mut().for_each(|seq| *seq = seq.saturating_sub(1));
             Twist::log(Tells(lag, Mutex::new(0)))
         },
+    },
+    Double {
+        fault: "counts the entry that it is to count from",
+        noticed_by: &["a_count_tells_how_many_entries_lie_between"],
+        twist: || Twist::log(CountsOneMore),
     },
     Double {
         fault: "tells nothing of what it pruned",

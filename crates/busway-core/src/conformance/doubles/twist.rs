@@ -81,6 +81,7 @@ twist! {
     fn read(request: ReadRequest) -> ReadPage;
     fn fetch(lane: LaneId, seqs: &[Seq]) -> Vec<Arc<Entry>>;
     fn heads() -> Heads;
+    fn count(lane: LaneId, after: Seq, upto: Seq) -> u64;
     fn find(tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Vec<Arc<Entry>>;
     fn prune(lane: LaneId, upto: Seq, before: Timestamp) -> u64;
 }

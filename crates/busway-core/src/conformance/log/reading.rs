@@ -185,3 +185,20 @@ pub(in crate::conformance) async fn heads_tell_where_each_lane_ends(probe: &Prob
     }
     Ok(())
 }
+
+pub(in crate::conformance) async fn a_count_tells_how_many_entries_lie_between(probe: &Probe) -> Outcome {
+    ensure_eq!(probe.log().count(LANE, 0, 0).await?, 0, "entries of an empty lane");
+    for batch in [1, 5, 2] {
+        probe.log().append(&probe.events_in(LANE, batch)).await?;
+        probe.log().append(&probe.events(3)).await?;
+    }
+    let mut stored = vec![0];
+    stored.extend(seqs(&probe.read_all(LANE, &Filter::default()).await?));
+    for (index, after) in stored.iter().enumerate() {
+        for (other, upto) in stored.iter().enumerate().skip(index) {
+            let count = probe.log().count(LANE, *after, *upto).await?;
+            ensure_eq!(count, (other - index) as u64, "entries after {after} and up to {upto}");
+        }
+    }
+    Ok(())
+}
