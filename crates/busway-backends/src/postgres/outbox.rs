@@ -5,7 +5,9 @@ use tokio_postgres::{Row, types::Type};
 use super::{
     Postgres,
     columns::{column, only, unsigned},
+    error::corrupt,
     names::Names,
+    pool::Values,
 };
 
 /// Most bytes of payloads of one page, if it has more than one row.
@@ -51,8 +53,8 @@ pub(super) fn statements(schema: &str) -> OutboxStatements {
     }
 }
 
-/// A page of `$3` rows: what the function gives, up to `$4` bytes, and the snapshot that the statement sees.
-fn page(rows: &str) -> String {
+/// A page of `$3` rows of those that a function gives, up to `$4` bytes, and the snapshot that the statement sees.
+fn statement(rows: &str) -> String {
     format!(
         "SELECT pg_current_snapshot()::text, r.number, r.id, r.type, r.tenant, r.key, r.payload, r.metadata,
                 CASE WHEN isfinite(r.\"time\") THEN floor(extract(epoch FROM r.\"time\") * 1000)::bigint END,
@@ -61,34 +63,28 @@ fn page(rows: &str) -> String {
              SELECT *, count(*) OVER () AS listed,
                     sum(octet_length(payload)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING)
                         - octet_length(payload) AS before
-             FROM {rows}) AS r ON coalesce(r.before, 0) < $4
+             FROM {{schema}}.{rows}($1::text::pg_snapshot, $2, $3)) AS r ON coalesce(r.before, 0) < $4
          ORDER BY r.number"
     )
 }
 
-#[async_trait]
-impl Outbox for Postgres {
-    async fn committed(&self, from: &OutboxMark, max: usize) -> Result<OutboxPage> {
-        let place = Place::of(from)?;
-        let (snapshot, after) = match place {
-            Place::Beginning => (None, 0),
-            Place::After(snapshot) => (Some(snapshot), 0),
-            Place::Within(snapshot, number) => (Some(snapshot), number.cast_signed()),
+impl Postgres {
+    async fn outbox_page(&self, place: &Place<'_>, max: usize) -> Result<OutboxPage> {
+        let (rows, snapshot, above) = match *place {
+            Place::Beginning => ("outbox_within", None, 0),
+            Place::After(snapshot) => ("outbox_after", Some(snapshot), 0),
+            Place::Within(snapshot, number) => ("outbox_within", Some(snapshot), number.cast_signed()),
         };
-        let sql = page(match place {
-            Place::After(_) => "{schema}.outbox_after($1::text::pg_snapshot, $2, $3)",
-            _ => "{schema}.outbox_within($1::text::pg_snapshot, $2, $3)",
-        });
         let most = i32::try_from(max).unwrap_or(i32::MAX);
-        let values: super::pool::Values<'_> =
-            &[(&snapshot, Type::TEXT), (&after, Type::INT8), (&most, Type::INT4), (&PAGE_BYTES, Type::INT8)];
-        let found = self.pool.read(&sql, values).await?;
-        let first = found.first().ok_or_else(|| super::error::corrupt("a page of the outbox has no first row"))?;
-        let now: &str = column(first, 0)?;
-        let listed = column::<Option<i64>>(first, 9)?.unwrap_or_default();
+        let values: Values<'_> =
+            &[(&snapshot, Type::TEXT), (&above, Type::INT8), (&most, Type::INT4), (&PAGE_BYTES, Type::INT8)];
+        let found = self.pool.read(&statement(rows), values).await?;
+        let first = found.first().ok_or_else(|| corrupt("a page of the outbox has no first row"))?;
+        let (now, listed): (&str, Option<i64>) = (column(first, 0)?, column(first, 9)?);
+        let listed = listed.unwrap_or_default();
         let rows = if listed == 0 { Vec::new() } else { found.iter().map(row).collect::<Result<Vec<_>>>()? };
         let is_whole = listed < i64::from(most) && rows.len() as i64 == listed;
-        let seen = match place {
+        let seen = match *place {
             Place::Within(snapshot, _) => snapshot,
             Place::Beginning | Place::After(_) => now,
         };
@@ -97,6 +93,19 @@ impl Outbox for Postgres {
             None => seen.to_owned(),
         };
         Ok(OutboxPage { rows, mark: OutboxMark(mark) })
+    }
+}
+
+#[async_trait]
+impl Outbox for Postgres {
+    async fn committed(&self, from: &OutboxMark, max: usize) -> Result<OutboxPage> {
+        let place = Place::of(from)?;
+        let page = self.outbox_page(&place, max).await?;
+        match place {
+            // What is left of a snapshot may be nothing: then what was committed since is next.
+            Place::Within(snapshot, _) if page.rows.is_empty() => self.outbox_page(&Place::After(snapshot), max).await,
+            _ => Ok(page),
+        }
     }
 
     async fn remove(&self, numbers: &[u64]) -> Result<()> {
@@ -109,7 +118,7 @@ impl Outbox for Postgres {
         let sql = "SELECT {schema}.forget_first_times(timestamptz 'epoch' + $1 * interval '1 millisecond', $2)";
         let mut forgotten = 0;
         loop {
-            let values: super::pool::Values<'_> = &[(&before.as_millis(), Type::INT8), (&FORGET, Type::INT4)];
+            let values: Values<'_> = &[(&before.as_millis(), Type::INT8), (&FORGET, Type::INT4)];
             let gone: i64 = column(&only(self.pool.write(sql, values).await?)?, 0)?;
             forgotten += gone.unsigned_abs();
             if gone < i64::from(FORGET) {

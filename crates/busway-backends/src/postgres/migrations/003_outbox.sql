@@ -104,15 +104,15 @@ CREATE FUNCTION {schema}.publish(
 ) RETURNS uuid LANGUAGE sql AS $$
     SELECT {schema}.publish(type, tenant, payload::text, key, metadata::text, id, "time")
 $$;
--- And without a tenant.
+-- And without a tenant. No text stands third here: else three literals before jsonb metadata could be meant for either.
 CREATE FUNCTION {schema}.publish(
-    type text, payload json, key text DEFAULT NULL, metadata json DEFAULT NULL, id uuid DEFAULT NULL,
+    type text, payload json, metadata json DEFAULT NULL, key text DEFAULT NULL, id uuid DEFAULT NULL,
     "time" timestamptz DEFAULT NULL
 ) RETURNS uuid LANGUAGE sql AS $$
     SELECT {schema}.publish(type, NULL::text, payload::text, key, metadata::text, id, "time")
 $$;
 CREATE FUNCTION {schema}.publish(
-    type text, payload jsonb, key text DEFAULT NULL, metadata jsonb DEFAULT NULL, id uuid DEFAULT NULL,
+    type text, payload jsonb, metadata jsonb DEFAULT NULL, key text DEFAULT NULL, id uuid DEFAULT NULL,
     "time" timestamptz DEFAULT NULL
 ) RETURNS uuid LANGUAGE sql AS $$
     SELECT {schema}.publish(type, NULL::text, payload::text, key, metadata::text, id, "time")

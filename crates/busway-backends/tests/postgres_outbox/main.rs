@@ -1,0 +1,10 @@
+//! Transactional publishing on a real server.
+
+#![allow(clippy::unwrap_used, reason = "a server that cannot be used ends its test")]
+
+mod calls;
+mod languages;
+mod pages;
+mod refused;
+mod shop;
+mod writers;
