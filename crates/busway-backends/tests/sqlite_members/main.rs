@@ -5,12 +5,12 @@
 #[path = "../members/mod.rs"]
 mod members;
 
-/// A file of its own, gone with its folder.
+/// A file of its own, gone with its folder. However busy the machine is, nobody gives up waiting for a turn to write.
 struct Fresh(tempfile::TempDir);
 
 impl members::Place for Fresh {
     fn url(&self) -> String {
-        format!("sqlite:{}", self.0.path().join("busway.db").display())
+        format!("sqlite:{}?busyTimeoutMs=120000", self.0.path().join("busway.db").display())
     }
 }
 
