@@ -1,5 +1,7 @@
 //! Busway's backends: one folder and one feature each.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod migration;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -8,6 +10,9 @@ mod seqs;
 pub mod sqlite;
 
 use busway_core::{Error, ErrorKind, Result, Seam, Stores, memory::Memory};
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use migration::PendingMigration;
 
 /// Opens the store that a URL names: `memory:`, `sqlite:path` or `postgres://user@host/database`.
 ///

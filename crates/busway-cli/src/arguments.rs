@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        bench::Bench, completions::Completions, dead_letters::DeadLetters, events::Events, operations::Operations,
-        publish::Publish, subscriptions::Subscriptions, tail::Tail,
+        bench::Bench, completions::Completions, dead_letters::DeadLetters, doctor::Doctor, events::Events,
+        migrate::Migrate, operations::Operations, publish::Publish, subscriptions::Subscriptions, tail::Tail,
     },
     serve::Serve,
 };
@@ -60,6 +60,10 @@ pub(crate) enum Command {
     DeadLetters(DeadLetters),
     /// Tell how far a replay or a bulk retry is
     Operations(Operations),
+    /// Tell what is wrong, or will be, and the way out
+    Doctor(Doctor),
+    /// Bring the store's schema to this version, or show the SQL that would
+    Migrate(Migrate),
     /// Measure a server, and count what it loses
     Bench(Bench),
     /// Print completions for a shell

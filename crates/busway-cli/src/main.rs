@@ -53,6 +53,7 @@ async fn run(command: &Command, shared: &Shared, started: Instant) -> Result<(),
     match command {
         Command::Serve(serve) => return serve.run(shared, started).await,
         Command::Completions(completions) => return completions.run(),
+        Command::Migrate(migrate) => return migrate.run(shared).await,
         _ => {}
     }
     let reach = Reach::find(shared).await?;
@@ -79,8 +80,9 @@ async fn talk(command: &Command, client: &Client, output: Output) -> Result<(), 
         Command::Subscriptions(subscriptions) => subscriptions.run(client, output).await,
         Command::DeadLetters(dead_letters) => dead_letters.run(client, output).await,
         Command::Operations(operations) => operations.run(client, output).await,
+        Command::Doctor(doctor) => doctor.run(client, output).await,
         Command::Bench(bench) => bench.run(client, output).await,
-        Command::Serve(_) | Command::Completions(_) => Ok(()),
+        Command::Serve(_) | Command::Completions(_) | Command::Migrate(_) => Ok(()),
     }
 }
 

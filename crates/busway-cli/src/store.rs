@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use busway_backends::{
+    PendingMigration,
     postgres::{self, Postgres},
     sqlite::{self, Sqlite},
 };
@@ -82,6 +83,11 @@ impl Store {
         }
     }
 
+    /// Where it is: `sqlite busway.db`, `postgres db:5432/app`.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Writes what is under way and closes it.
     pub(crate) async fn close(self) {
         drop(self.stores);
@@ -100,6 +106,15 @@ pub(crate) fn exists(backend: &Backend, data: &Path) -> Result<bool> {
         Kind::Sqlite => sqlite_config(backend, data)?.path.exists(),
         Kind::Postgres => true,
     })
+}
+
+/// The steps that its schema still lacks; it is neither made nor changed.
+pub(crate) async fn pending(backend: &Backend, data: &Path) -> Result<Vec<PendingMigration>> {
+    match backend.kind {
+        Kind::InMemory => Ok(Vec::new()),
+        Kind::Sqlite => Sqlite::pending_migrations(&sqlite_config(backend, data)?).await,
+        Kind::Postgres => Postgres::pending_migrations(&postgres_config(backend)?).await,
+    }
 }
 
 fn sqlite_config(backend: &Backend, data: &Path) -> Result<sqlite::Config> {

@@ -191,3 +191,14 @@ pub(crate) struct Begun {
     /// Its id.
     pub(crate) operation: String,
 }
+
+/// What a check found.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Finding {
+    /// `ok`, `warn` or `fail`.
+    pub(crate) level: String,
+    /// What was found, as a sentence.
+    pub(crate) detail: String,
+    /// The way out.
+    pub(crate) remedy: Option<String>,
+}

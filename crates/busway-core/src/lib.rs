@@ -10,6 +10,7 @@ mod checkpoints;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod definition;
+mod diagnosis;
 mod error;
 mod event;
 mod hex;
@@ -33,6 +34,7 @@ pub use checkpoints::{
     Version,
 };
 pub use definition::{Backoff, Definition, Mode, OnDead, Order, Retry, Start};
+pub use diagnosis::{Age, Finding, Level, Size};
 pub use error::{BoxError, Error, ErrorKind, FieldError, Result, Status};
 pub use event::{Body, Entry, Event, NewEvent, Payload, Undecodable};
 pub use log::{Appended, Direction, Filter, Heads, Log, LogExt, ReadPage, ReadRequest, Stores, Wake};

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    Capabilities, Checkpoints, Entry, Epoch, Event, LaneId, Outbox, Patterns, Result, Seq, TenantId, Timestamp,
+    Capabilities, Checkpoints, Entry, Epoch, Event, Finding, LaneId, Outbox, Patterns, Result, Seq, TenantId, Timestamp,
 };
 
 /// What became of one appended event.
@@ -148,6 +148,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// Removes entries of a lane with seq ≤ `upto` that were stored before `before`; returns how many.
     async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64>;
+
+    /// What can be told of the store itself: how it is set, what holds it up, what is damaged. It changes nothing and may
+    /// take as long as reading the whole store. Nothing unless said otherwise.
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
 }
 
 /// What every [`Log`] can do by means of the trait.

@@ -9,6 +9,7 @@ pub mod conformance;
 mod dead_letters;
 mod definitions;
 mod deliver;
+mod diagnose;
 mod engine;
 mod explain;
 mod handler;

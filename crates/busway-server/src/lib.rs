@@ -12,6 +12,7 @@ mod config;
 mod connections;
 mod dead_letter_body;
 mod dead_letters;
+mod doctor;
 mod events;
 mod fields;
 mod health;

@@ -14,7 +14,7 @@ use futures::FutureExt;
 use crate::{
     access::{self, Access},
     app::App,
-    dead_letters, events, health, operations,
+    dead_letters, doctor, events, health, operations,
     problem::Problem,
     pull, settle, stream, subscriptions,
 };
@@ -45,6 +45,7 @@ pub(crate) fn router(app: App, access: Access) -> Router {
         .route("/api/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/api/dead-letters/{id}/discard", post(dead_letters::discard))
         .route("/api/operations/{id}", get(operations::show).delete(operations::cancel))
+        .route("/api/doctor", get(doctor::diagnose))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(access, access::check))

@@ -1,9 +1,9 @@
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Entry, Error, ErrorKind, Event, Filter, Heads, LaneId, Log, ReadPage, ReadRequest, Result,
-    Seq, TenantId, Timestamp, Wake,
+    Appended, Capabilities, Entry, Error, ErrorKind, Event, Filter, Finding, Heads, LaneId, Log, ReadPage, ReadRequest,
+    Result, Seq, TenantId, Timestamp, Wake,
 };
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -117,9 +117,12 @@ impl Log for Postgres {
             }
         }
         if removed > 0 {
-            self.shared.is_pruned.store(true, Ordering::Relaxed);
-            self.shared.parts_due.notify_one();
+            self.shared.pruned.notify_one();
         }
         Ok(removed)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.look_after().await
     }
 }

@@ -8,6 +8,7 @@ mod columns;
 mod config;
 mod connection;
 mod dead_letters;
+mod doctor;
 mod error;
 mod event_row;
 mod hold_changes;
@@ -45,9 +46,9 @@ use tokio::{
 };
 
 pub use config::{Config, Listen, StoredAt};
-pub use schema::PendingMigration;
 pub use tls::{Tls, TlsMode};
 
+use crate::PendingMigration;
 use bell::Bell;
 use known::Known;
 use pool::Pool;
@@ -68,6 +69,7 @@ pub struct Postgres {
     usual_size: UsualSize,
     capabilities: Capabilities,
     statements: OutboxStatements,
+    config: Config,
     tasks: [AbortHandle; 2],
 }
 
@@ -107,13 +109,14 @@ impl Postgres {
         });
         shared.hear_heads().await?;
         let tasks = [
-            tokio::spawn(watcher::watch(shared.clone(), config)).abort_handle(),
+            tokio::spawn(watcher::watch(shared.clone(), config.clone())).abort_handle(),
             tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
         ];
-        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, statements, tasks }))
+        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, statements, config, tasks }))
     }
 
-    /// The steps that a schema still lacks, for somebody who wants to see them first; none are carried out.
+    /// The steps that a schema still lacks, for somebody who wants to see them first; none are carried out. Run in their
+    /// order, in one transaction, they are what [`open`](Self::open) does.
     ///
     /// Errors: as those of [`open`](Self::open).
     pub async fn pending_migrations(config: &Config) -> Result<Vec<PendingMigration>> {

@@ -10,6 +10,7 @@ use super::{
     names::{Names, SCHEMA_LOCK},
     pool::Values,
 };
+use crate::PendingMigration;
 
 /// How long bringing the schema up to date may take, waiting for another process that does so included.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -31,17 +32,6 @@ const MIGRATIONS: &[Migration] = &[
 ];
 const VERSION: i32 = MIGRATIONS.len() as i32;
 
-/// A step that a schema still lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingMigration {
-    /// The version that it leads to.
-    pub version: u32,
-    /// What it is called.
-    pub name: &'static str,
-    /// What it runs.
-    pub sql: String,
-}
-
 /// What was found out of a log and its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prepared {
@@ -58,11 +48,7 @@ pub(super) async fn pending(config: &Config) -> Result<Vec<PendingMigration>> {
         let schema = Schema::connect(config).await?;
         schema.check_server().await?;
         let version = schema.usable_version().await?;
-        let left = (1_u32..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or_default());
-        let names = &schema.names;
-        Ok(left
-            .map(|(version, step)| PendingMigration { version, name: step.name, sql: names.fill(step.sql) })
-            .collect())
+        schema.steps(version, config.lanes.unwrap_or(DEFAULT_LANES)).await
     })
     .await
 }
@@ -158,7 +144,10 @@ impl Schema {
     /// The version of the schema, 0 if it has none of Busway's tables; an error if a newer Busway made it
     /// unusable.
     async fn usable_version(&self) -> Result<i32> {
-        if !self.row("SELECT to_regclass('{schema}.meta') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
+        // Not by to_regclass: once it has found nothing, it may go on finding nothing until the transaction ends.
+        let made = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                                   WHERE n.nspname = $1 AND c.relname = 'meta')";
+        if !self.row(made, &[(&self.names.schema(), Type::TEXT)]).await?.get::<_, bool>(0) {
             return Ok(0);
         }
         let sql = "SELECT (SELECT value::int FROM {schema}.meta WHERE key = 'version'),
@@ -194,20 +183,32 @@ impl Schema {
         Ok(lanes.filter(|_| !is_moved).map(|lanes| Prepared { lanes, durability }))
     }
 
+    /// What leads from a version to this one, the making of the schema and of its log included.
+    async fn steps(&self, version: i32, lanes: u16) -> Result<Vec<PendingMigration>> {
+        let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
+        let there = self.row(there, &[(&self.names.schema(), Type::TEXT)]).await?;
+        let mut before = if there.get(0) { "" } else { "CREATE SCHEMA {schema};\n" };
+        let mut steps = Vec::new();
+        for (step, reached) in MIGRATIONS.iter().zip(1_i32..).skip(usize::try_from(version).unwrap_or_default()) {
+            let Migration { name, sql, usable_from } = step;
+            let told = format!(
+                "SELECT {{schema}}.set_meta('version', '{reached}'), {{schema}}.set_meta('usable_from', '{usable_from}');"
+            );
+            let made = if reached == VERSION { format!("SELECT {{schema}}.settle({lanes});\n") } else { String::new() };
+            let sql = self.names.fill(&format!("{before}{sql}{told}\n{made}"));
+            steps.push(PendingMigration { version: reached.unsigned_abs(), name, sql });
+            before = "";
+        }
+        Ok(steps)
+    }
+
     /// Carries out what is left to do, whole. Whoever fails here drops the connection, and with it the transaction.
     async fn migrate(&self, lanes: u16) -> Result<()> {
         self.run("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?;
         self.row("SELECT pg_advisory_xact_lock({lock}, $1)", &[(&SCHEMA_LOCK, Type::INT4)]).await?;
         let version = self.usable_version().await?;
-        let there = self.row("SELECT to_regnamespace($1) IS NOT NULL", &[(&self.names.schema(), Type::TEXT)]).await?;
-        if !there.get::<_, bool>(0) {
-            self.run("CREATE SCHEMA {schema}").await?;
-        }
-        for (step, reached) in MIGRATIONS.iter().zip(1_i32..).skip(usize::try_from(version).unwrap_or_default()) {
-            self.run(step.sql).await?;
-            let sql = "SELECT {schema}.set_meta('version', $1::text), {schema}.set_meta('usable_from', $2::text)";
-            let (reached, usable_from) = (reached.to_string(), step.usable_from.to_string());
-            self.row(sql, &[(&reached, Type::TEXT), (&usable_from, Type::TEXT)]).await?;
+        for step in self.steps(version, lanes).await? {
+            self.run(&step.sql).await?;
         }
         self.row("SELECT {schema}.settle($1)", &[(&i32::from(lanes), Type::INT4)]).await?;
         self.run("COMMIT").await

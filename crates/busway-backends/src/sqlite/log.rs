@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Direction, Entry, Epoch, Error, ErrorKind, Event, Filter, Heads, LaneId, Log, ReadPage,
-    ReadRequest, Result, Seq, TenantId, Timestamp, Wake,
+    Appended, Capabilities, Direction, Entry, Epoch, Error, ErrorKind, Event, Filter, Finding, Heads, LaneId, Log,
+    ReadPage, ReadRequest, Result, Seq, TenantId, Timestamp, Wake,
 };
 use rusqlite::{Connection, OptionalExtension, Result as NativeResult, params, types::ToSql};
 use uuid::Uuid;
@@ -90,6 +90,10 @@ impl Log for Sqlite {
                 return Ok(removed);
             }
         }
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.look_after().await
     }
 }
 

@@ -7,6 +7,7 @@ mod columns;
 mod config;
 mod connection;
 mod dead_letters;
+mod doctor;
 mod error;
 mod event_row;
 mod file_system;
@@ -37,6 +38,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use config::{Config, Synchronous};
 
+use crate::PendingMigration;
 use heads::Heads;
 use lookout::Lookout;
 use shared::{Guard, Shared};
@@ -54,6 +56,7 @@ pub struct Sqlite {
     shared: Arc<Shared>,
     lanes: u16,
     capabilities: Capabilities,
+    config: Config,
     /// Ends when the threads have.
     ended: watch::Receiver<()>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -72,8 +75,9 @@ impl Sqlite {
             Synchronous::Normal | Synchronous::Off => Durability::Process,
         };
         let (alive, ended) = watch::channel(());
+        let opening = config.clone();
         let (opener, opened) = oneshot::channel();
-        let work = move || match Opened::open(&config, seam) {
+        let work = move || match Opened::open(&opening, seam) {
             Ok(opened) => {
                 let (shared, lanes) = (opened.writer.shared.clone(), opened.lanes);
                 // An error means that the caller has gone: then nothing will ever be asked of the store.
@@ -99,7 +103,19 @@ impl Sqlite {
             shared: true,
             parallel_appends: PARALLEL_APPENDS,
         };
-        Ok(Arc::new(Self { shared, lanes, capabilities, ended, thread: Mutex::new(Some(thread)) }))
+        Ok(Arc::new(Self { shared, lanes, capabilities, config, ended, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// The steps that a file still lacks, for somebody who wants to see them first; none are carried out, and a file that
+    /// is not there is not made. Run in their order, in one transaction, they leave to [`open`](Self::open) what is
+    /// particular to a file: its number of lanes and its epoch.
+    ///
+    /// Errors: as those of [`open`](Self::open).
+    pub async fn pending_migrations(config: &Config) -> Result<Vec<PendingMigration>> {
+        config.check()?;
+        let config = config.clone();
+        let ended = tokio::task::spawn_blocking(move || schema::pending(&config)).await;
+        ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Internal, format!("a file was not looked at: {error}"))))
     }
 
     /// The store as the engine takes it.

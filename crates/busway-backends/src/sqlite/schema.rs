@@ -5,18 +5,24 @@ use rusqlite::{Connection, OptionalExtension, Result as NativeResult, Transactio
 
 use super::{
     config::{Config, DEFAULT_LANES, invalid},
+    connection,
     error::{Fault, corrupt},
 };
+use crate::PendingMigration;
 
 struct Migration {
+    name: &'static str,
     sql: &'static str,
     /// The oldest version whose code may use a file that has this migration.
     usable_from: i64,
 }
 
 /// Every step from an empty file to this version; a step once released is never changed.
-const MIGRATIONS: &[Migration] =
-    &[Migration { sql: include_str!("migrations/001_log_and_checkpoints.sql"), usable_from: 1 }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "001_log_and_checkpoints",
+    sql: include_str!("migrations/001_log_and_checkpoints.sql"),
+    usable_from: 1,
+}];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Brings the file to this version, under SQLite's write lock where anything is to be done, and returns how many
@@ -83,14 +89,32 @@ fn usable_version(connection: &Connection) -> Result<i64, Fault> {
     Ok(value(connection, "version")?.unwrap_or_default())
 }
 
-fn migrate(connection: &Connection, version: i64) -> NativeResult<()> {
+/// The steps that the file still lacks; none are carried out.
+pub(super) fn pending(config: &Config) -> Result<Vec<PendingMigration>> {
+    let version = if config.path.exists() {
+        let connection = connection::reader(&config.path, config)?;
+        usable_version(&connection).map_err(|fault| fault.translated(&config.path))?
+    } else {
+        0
+    };
+    Ok(steps(version).collect())
+}
+
+/// What leads from a version to this one.
+fn steps(version: i64) -> impl Iterator<Item = PendingMigration> {
     let done = usize::try_from(version).unwrap_or_default();
-    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(done) {
-        connection.execute_batch(migration.sql)?;
-        set(connection, "version", version)?;
-        set(connection, "usable_from", migration.usable_from)?;
-    }
-    Ok(())
+    MIGRATIONS.iter().zip(1_u32..).skip(done).map(|(step, version)| {
+        let Migration { name, sql, usable_from } = step;
+        let told = format!(
+            "INSERT INTO busway_meta VALUES ('version', {version}), ('usable_from', {usable_from})
+    ON CONFLICT DO UPDATE SET value = excluded.value;\n"
+        );
+        PendingMigration { version, name, sql: format!("{sql}{told}") }
+    })
+}
+
+fn migrate(connection: &Connection, version: i64) -> NativeResult<()> {
+    steps(version).try_for_each(|step| connection.execute_batch(&step.sql))
 }
 
 fn make_log(connection: &Connection, lanes: u16) -> NativeResult<()> {

@@ -56,6 +56,12 @@ impl Client {
         self.send(Method::GET, path, None).await?.json()
     }
 
+    /// The same, of what may take the server this long to find out.
+    pub(crate) async fn get_within<T: DeserializeOwned>(&self, patience: Duration, path: &str) -> Result<T, Failure> {
+        let answer = self.call(patience, Method::GET, path, None).await?;
+        if answer.status.is_success() { answer.json() } else { Err(answer.problem().into_failure()) }
+    }
+
     /// Sends JSON to a path.
     pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Answer, Failure> {
         self.send(Method::POST, path, Some(body.into())).await
@@ -69,6 +75,16 @@ impl Client {
 
     /// One call, whatever it is answered.
     pub(crate) async fn try_send(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, Failure> {
+        self.call(PATIENCE, method, path, body).await
+    }
+
+    async fn call(
+        &self,
+        patience: Duration,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, Failure> {
         let mut request = Request::builder().method(method).uri(self.uri(path));
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -81,7 +97,7 @@ impl Client {
                 Err(_) => Err(self.lost()),
             }
         };
-        timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(self.lost()))
+        timeout(patience, call).await.unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// Opens a stream of server-sent events, after `last` if it is given.

@@ -8,8 +8,8 @@ use super::{
     lanes::{Found, Lane, Lanes, Read},
 };
 use crate::{
-    Appended, Capabilities, Entry, Error, ErrorKind, Event, Heads, LaneId, Log, ReadPage, ReadRequest, Result, Seq,
-    TenantId, Timestamp, Wake,
+    Appended, Capabilities, Entry, Error, ErrorKind, Event, Finding, Heads, LaneId, Log, ReadPage, ReadRequest, Result,
+    Seq, TenantId, Timestamp, Wake,
 };
 
 impl Memory {
@@ -102,5 +102,11 @@ impl Log for Memory {
 
     async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64> {
         self.log_to_change().prune(lane, upto, before)
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        let detail = "events are kept in memory and end with the process";
+        let remedy = "choose a backend that keeps them: `backend.type` sqlite or postgres";
+        Ok(vec![Finding::warn("durability", detail, remedy)])
     }
 }
