@@ -4,6 +4,7 @@ use busway_core::{Error, ErrorKind, Result};
 use tokio_postgres::config::Host;
 
 use super::{
+    error::chain,
     names::Names,
     tls::{self, Tls},
     url::Url,
@@ -246,7 +247,7 @@ fn listen(value: &str) -> Result<Listen> {
 }
 
 fn unreadable(error: tokio_postgres::Error) -> Error {
-    invalid(format!("the PostgreSQL URL cannot be read: {error}")).with_source(error)
+    invalid(format!("the PostgreSQL URL cannot be read: {}", chain(&error))).with_source(error)
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {

@@ -26,7 +26,7 @@ pub(super) fn not_connected(error: NativeError, place: &str) -> Error {
         let (kind, what) = meaning(native, Effect::None);
         return told(kind, what, native, place).with_source(error);
     }
-    let (kind, what) = if is_lost(&error) {
+    let (kind, what) = if is_lost(&error) && !is_refused_by_tls(&error) {
         (ErrorKind::Unreachable, "cannot be reached")
     } else {
         (ErrorKind::InvalidConfiguration, "cannot be connected to as it is configured")
@@ -82,6 +82,12 @@ pub(super) fn is_lost(error: &NativeError) -> bool {
         source = cause.source();
     }
     error.is_closed()
+}
+
+/// True if this side did not like the server's certificate, or the server this side's.
+fn is_refused_by_tls(error: &NativeError) -> bool {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    io.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// True if the newest part of the log has no seq left.
@@ -141,7 +147,7 @@ fn meaning(error: &DbError, effect: Effect) -> (ErrorKind, &'static str) {
 }
 
 /// An error and what caused it, in one line.
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use busway_core::Result;
 use tokio_postgres::types::Type;
@@ -13,28 +10,32 @@ const NOW_AND_THEN: Duration = Duration::from_secs(60);
 /// How long it may take until nobody uses a part any more that is to go.
 const PARTING: Duration = Duration::from_secs(60);
 
-/// Looks after the parts of the log: one ready ahead, the next begun when the newest is full, those dropped that
-/// have nothing left in them.
+/// Keeps one part of the log ready ahead and begins it when the newest is full.
 pub(super) async fn keep(shared: Arc<Shared>) {
     loop {
         if let Err(error) = shared.tend_parts().await {
             tracing::debug!(%error, "the parts of the log were not looked after; the newest goes on growing");
         }
-        if shared.is_pruned.swap(false, Ordering::Relaxed)
-            && let Err(error) = shared.drop_spent_parts().await
-        {
-            tracing::debug!(%error, "a part of the log that is pruned was not dropped yet");
-            shared.is_pruned.store(true, Ordering::Relaxed);
-        }
-        let _ = tokio::time::timeout(NOW_AND_THEN, shared.parts_due.notified()).await;
+        let _ = tokio::time::timeout(NOW_AND_THEN, shared.much_appended.notified()).await;
         if let Err(error) = shared.pool.write(ARRIVE, &[]).await {
             tracing::debug!(%error, "whether the log was moved is not known");
         }
     }
 }
 
+/// Drops parts of the log that have nothing left in them: beside the rest, since it waits for whoever still reads.
+pub(super) async fn clear(shared: Arc<Shared>) {
+    loop {
+        shared.pruned.notified().await;
+        while let Err(error) = shared.drop_spent_parts().await {
+            tracing::debug!(%error, "a part of the log that is pruned was not dropped yet");
+            let _ = tokio::time::timeout(NOW_AND_THEN, shared.pruned.notified()).await;
+        }
+    }
+}
+
 impl Shared {
-    /// Makes a part ahead and begins it if it is time.
+    /// Makes a part ahead, and begins it if the newest is full.
     pub(super) async fn tend_parts(&self) -> Result<()> {
         let size = i64::try_from(self.part_bytes).unwrap_or(i64::MAX);
         self.pool.write("SELECT {schema}.tend_parts($1)", &[(&size, Type::INT8)]).await.map(drop)

@@ -1,4 +1,4 @@
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use busway_core::{
@@ -117,8 +117,7 @@ impl Log for Postgres {
             }
         }
         if removed > 0 {
-            self.shared.is_pruned.store(true, Ordering::Relaxed);
-            self.shared.parts_due.notify_one();
+            self.shared.pruned.notify_one();
         }
         Ok(removed)
     }

@@ -34,10 +34,7 @@ mod tls;
 mod url;
 mod watcher;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use busway_core::{Capabilities, Dedupe, OutboxStatements, Result, Seam, Stores};
 use tokio::{
@@ -70,7 +67,7 @@ pub struct Postgres {
     capabilities: Capabilities,
     statements: OutboxStatements,
     config: Config,
-    tasks: [AbortHandle; 2],
+    tasks: [AbortHandle; 3],
 }
 
 impl Postgres {
@@ -100,9 +97,9 @@ impl Postgres {
             known: Known::nothing(prepared.lanes),
             bell: Bell::new(format!("{:016x}", seam.random())),
             part_bytes: config.part_bytes,
-            parts_due: Notify::new(),
+            much_appended: Notify::new(),
+            pruned: Notify::new(),
             unlooked: AtomicU64::new(0),
-            is_pruned: AtomicBool::new(true),
             seam,
             stored_at: config.stored_at,
             wake: watch::Sender::new(0),
@@ -111,6 +108,7 @@ impl Postgres {
         let tasks = [
             tokio::spawn(watcher::watch(shared.clone(), config.clone())).abort_handle(),
             tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
+            tokio::spawn(keeper::clear(shared.clone())).abort_handle(),
         ];
         Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, statements, config, tasks }))
     }

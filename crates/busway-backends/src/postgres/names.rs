@@ -79,10 +79,10 @@ mod tests {
     #[test]
     fn names_are_filled_in_and_never_change() {
         let names = Names::new("busway");
-        assert_eq!(names.lock(), 1_187_437_421);
+        assert_eq!(names.lock(), 1_282_248_803);
         assert_eq!(
             names.fill("SELECT {lock} FROM {schema}.meta WHERE '{channel}' = ''"),
-            "SELECT 1187437421 FROM \"busway\".meta WHERE 'busway_appended' = ''"
+            "SELECT 1282248803 FROM \"busway\".meta WHERE 'busway_appended' = ''"
         );
     }
 }

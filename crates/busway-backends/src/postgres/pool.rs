@@ -50,7 +50,7 @@ impl Pool {
             .wait_timeout(Some(config.deadline))
             .create_timeout(Some(connect_timeout))
             .runtime(Runtime::Tokio1)
-            .post_create(arrive(&names))
+            .post_create(arrive(&names, connect_timeout))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no pool of connections: {error}")))?;
         Ok(Self { connections, names, place: config.place(), deadline: config.deadline, connect_timeout })
@@ -161,7 +161,9 @@ impl Pool {
                 Error::new(ErrorKind::Overloaded, detail)
             }
             PoolError::PostCreateHook(HookError::Backend(error)) => failed(error, Effect::None, &self.place),
-            PoolError::Timeout(_) => no_answer(&self.place, self.connect_timeout),
+            PoolError::Timeout(_) | PoolError::PostCreateHook(HookError::Message(_)) => {
+                no_answer(&self.place, self.connect_timeout)
+            }
             PoolError::Closed => {
                 Error::new(ErrorKind::Closed, format!("the PostgreSQL store at {} is closed", self.place))
             }
@@ -176,11 +178,16 @@ impl Pool {
 }
 
 /// What every new connection begins with: it may lead to a server that took the other's place.
-fn arrive(names: &Names) -> Hook {
+fn arrive(names: &Names, within: Duration) -> Hook {
     let sql = names.fill(ARRIVE);
     Hook::async_fn(move |client, _| {
         let sql = sql.clone();
-        Box::pin(async move { client.query_typed(&sql, &[]).await.map(drop).map_err(HookError::Backend) })
+        Box::pin(async move {
+            match tokio::time::timeout(within, client.query_typed(&sql, &[])).await {
+                Ok(arrived) => arrived.map(drop).map_err(HookError::Backend),
+                Err(_) => Err(HookError::message("no answer")),
+            }
+        })
     })
 }
 

@@ -1,6 +1,6 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use busway_core::{Appended, Epoch, Event, Heads, Result, Seam};
@@ -27,12 +27,12 @@ pub(super) struct Shared {
     pub(super) known: Known,
     pub(super) bell: Arc<Bell>,
     pub(super) part_bytes: u64,
-    /// Told once so much was appended that a part may be full, or something was pruned.
-    pub(super) parts_due: Notify,
-    /// Bytes appended since a part was last thought to be full.
+    /// Told once so much was appended that the newest part may be full.
+    pub(super) much_appended: Notify,
+    /// Told once a part may have nothing left in it.
+    pub(super) pruned: Notify,
+    /// Bytes appended since the newest part was last thought to be full.
     pub(super) unlooked: AtomicU64,
-    /// True if a part may have nothing left in it.
-    pub(super) is_pruned: AtomicBool,
     pub(super) seam: Seam,
     pub(super) stored_at: StoredAt,
     pub(super) wake: watch::Sender<u64>,
@@ -92,7 +92,7 @@ impl Shared {
         let most = (self.part_bytes / LOOKS_PER_PART).max(1);
         if self.unlooked.fetch_add(bytes, Ordering::Relaxed) + bytes >= most {
             self.unlooked.store(0, Ordering::Relaxed);
-            self.parts_due.notify_one();
+            self.much_appended.notify_one();
         }
     }
 }

@@ -114,16 +114,15 @@ BEGIN
     RETURN newest;
 END $$;
 
--- Says what a new log is, and gives one that was moved a new epoch.
+-- Makes a new log, and gives one that was moved a new epoch.
 CREATE FUNCTION {schema}.settle(new_lanes int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     highest bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock({lock}, -1);
-    INSERT INTO {schema}.meta VALUES ('lanes', new_lanes) ON CONFLICT DO NOTHING;
-    INSERT INTO {schema}.lanes (lane)
-        SELECT generate_series(0, value::int - 1) FROM {schema}.meta WHERE key = 'lanes' ON CONFLICT DO NOTHING;
     IF NOT EXISTS (SELECT FROM {schema}.parts) THEN
+        INSERT INTO {schema}.meta VALUES ('lanes', new_lanes);
+        INSERT INTO {schema}.lanes (lane) SELECT generate_series(0, new_lanes - 1);
         PERFORM {schema}.make_part(1), {schema}.begin_part(1), {schema}.make_part(2);
     END IF;
     IF {schema}.is_moved() THEN
@@ -191,6 +190,7 @@ CREATE FUNCTION {schema}.append(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     one    int;
+    last   timestamptz;
     newest record;
     older  bigint[] := '{}';
 BEGIN
@@ -198,16 +198,17 @@ BEGIN
         RAISE 'events are appended at read committed, not at %', current_setting('transaction_isolation')
             USING ERRCODE = 'BW001';
     END IF;
+    stored := coalesce(at, date_trunc('milliseconds', clock_timestamp()));
+    -- Each statement takes its snapshot when it begins, so it sees what those before committed under the lock.
     FOREACH one IN ARRAY lanes LOOP
         PERFORM pg_advisory_xact_lock({lock}, one);
+        SELECT stored_at INTO last FROM {schema}.newest WHERE lane = one ORDER BY seq DESC LIMIT 1;
+        IF last IS NULL THEN
+            SELECT stored_at INTO last FROM {schema}.lanes WHERE lane = one;
+        END IF;
+        stored := greatest(stored, last);
     END LOOP;
     SELECT number, began INTO newest FROM {schema}.parts WHERE began IS NOT NULL ORDER BY number DESC LIMIT 1;
-    stored := greatest(
-        coalesce(at, date_trunc('milliseconds', clock_timestamp())),
-        (SELECT max(coalesce(e.stored_at, l.stored_at)) FROM {schema}.lanes AS l
-            LEFT JOIN LATERAL (SELECT e.stored_at FROM {schema}.newest AS e WHERE e.lane = l.lane
-                               ORDER BY e.seq DESC LIMIT 1) AS e ON true
-            WHERE l.lane = ANY (lanes)));
     FOR one IN 1 .. (cardinality(ids) + 4095) >> 12 LOOP
         bases[one] := nextval('{schema}.draws') << 12;
     END LOOP;
@@ -219,13 +220,18 @@ BEGIN
             INTO older, repeat_lanes, repeat_seqs, repeat_times FROM {schema}.older(oldest, ids, tenants);
     END IF;
     BEGIN
-        INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
-            SELECT bases[1 + (n - 1 >> 12)] + (n - 1 & 4095), stored, e.at, e.id, e.lane, e.tenant, e.type, e.key, e.said,
-                   e.payload
-            FROM unnest(ids, row_lanes, tenants, types, keys, times, append.metadata, payloads) WITH ORDINALITY
-                AS e(id, lane, tenant, type, key, at, said, payload, n)
-            WHERE n <> ALL (older)
-            ORDER BY n;
+        IF cardinality(ids) = 1 AND older = '{}' THEN
+            INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
+                VALUES (bases[1], stored, times[1], ids[1], row_lanes[1], tenants[1], types[1], keys[1],
+                        append.metadata[1], payloads[1]);
+        ELSE
+            INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
+                SELECT bases[1 + (n - 1 >> 12)] + (n - 1 & 4095), stored, e.at, e.id, e.lane, e.tenant, e.type, e.key, e.said,
+                       e.payload
+                FROM unnest(ids, row_lanes, tenants, types, keys, times, append.metadata, payloads) WITH ORDINALITY
+                    AS e(id, lane, tenant, type, key, at, said, payload, n)
+                WHERE n <> ALL (older);
+        END IF;
         repeats := older;
     EXCEPTION WHEN unique_violation THEN
         INSERT INTO {schema}.newest (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
