@@ -1,10 +1,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use busway_core::{Checkpoint, LaneId, MemberId, MemberRecord, Result, SubscriptionId};
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -145,6 +147,7 @@ fn is_free(checkpoint: &Checkpoint, me: MemberId, living: &BTreeMap<MemberId, Me
 
 fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
     let record = work.record();
+    let name = record.name.clone();
     let (release, cancel) = (CancellationToken::new(), CancellationToken::new());
     let shown = Arc::default();
     let runner = crate::deliver::Runner {
@@ -160,10 +163,15 @@ fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
         shown: Arc::clone(&shown),
         stirred: Arc::clone(&inner.stirred),
     };
+    let handle = LaneHandle { release, cancel: cancel.clone(), shown };
     let (inner, work) = (Arc::clone(inner), Arc::clone(work));
     let runs = inner.runs.clone();
     runs.spawn(async move {
-        let ended = runner.run().await;
+        let ended = AssertUnwindSafe(runner.run()).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(subscription = %name, %lane, "a defect ended the work on a lane; it is taken again");
+            cancel.cancel();
+            Ended::Failed
+        });
         if ended == Ended::Failed {
             inner.seam.clock().sleep(Duration::from_millis(100)).await;
         }
@@ -171,7 +179,7 @@ fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
         inner.stirred.notify_waiters();
         inner.poke.notify_one();
     });
-    LaneHandle { release, cancel, shown }
+    handle
 }
 
 impl Inner {

@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -24,6 +24,8 @@ const WINDOW: usize = 1_024;
 struct Counting {
     log: Arc<dyn Log>,
     read: AtomicUsize,
+    /// The next read ends by a panic.
+    is_defect: AtomicBool,
 }
 
 #[async_trait]
@@ -41,6 +43,7 @@ impl Log for Counting {
     }
 
     async fn read(&self, request: ReadRequest) -> Result<ReadPage> {
+        assert!(!self.is_defect.swap(false, Ordering::Relaxed), "a defect of the store");
         let page = self.log.read(request).await?;
         self.read.fetch_add(page.entries.len(), Ordering::Relaxed);
         Ok(page)
@@ -112,7 +115,7 @@ impl Starter {
 async fn engine(events: usize) -> (Engine, Arc<Counting>) {
     let seam = Seam::system();
     let memory = Memory::new(seam.clone()).stores();
-    let log = Arc::new(Counting { log: memory.log, read: AtomicUsize::new(0) });
+    let log = Arc::new(Counting { log: memory.log, read: AtomicUsize::new(0), is_defect: AtomicBool::new(false) });
     let engine = Engine::start(Stores { log: log.clone(), ..memory }, Config::default(), seam).await.unwrap();
     for batch in (0..events).collect::<Vec<_>>().chunks(1_000) {
         engine.publish(batch.iter().map(|n| event(*n)).collect()).await.unwrap();
@@ -157,4 +160,16 @@ async fn a_backlog_is_read_once_for_all_who_have_it() {
     // Whoever comes before there is another one reads its first window alone.
     let read = log.read.load(Ordering::Relaxed);
     assert!(read <= EVENTS + MANY * WINDOW, "{read} entries were read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_whose_work_ended_by_a_defect_is_taken_again() {
+    let (engine, log) = engine(EVENTS).await;
+    log.is_defect.store(true, Ordering::Relaxed);
+    let everything = subscribe(&engine, Owner::Installation, "*", None).await;
+    while log.is_defect.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    engine.idle().await.unwrap();
+    everything.check(|_| true);
 }
