@@ -25,6 +25,9 @@ const ROUNDS: usize = 5;
 async fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_named = |part: &str| named.iter().any(|named| named == part);
+    if is_named(memory::ALONE) {
+        return memory::alone().await;
+    }
     let (sqlite, memory) = (named.is_empty() || is_named("sqlite"), named.is_empty() || is_named("memory"));
     let (mut publish, mut deliver) = (publish::Publish::new(), deliver::Deliver::new());
     let mut in_memory = memory::InMemory::new();
@@ -38,7 +41,7 @@ async fn main() {
         }
         if memory {
             eprintln!("round {round} of {ROUNDS} in memory");
-            in_memory.round().await;
+            in_memory.round();
         }
     }
     if sqlite {
