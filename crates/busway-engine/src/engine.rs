@@ -91,7 +91,7 @@ impl Engine {
             serves: Vec::new(),
         };
         let inner = Arc::new(Inner {
-            reader: Arc::new(Reader::new(&opened.seqs)),
+            reader: Arc::new(Reader::new(&opened)),
             appender: Arc::new(appender),
             inline: Inline::new(),
             registry: ArcSwap::default(),

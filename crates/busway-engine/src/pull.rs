@@ -8,8 +8,8 @@ use std::{
 };
 
 use busway_core::{
-    Body, CommitOutcome, Control, DeadCause, Entry, Error, ErrorKind, Event, FieldError, Filter, KeyId, LaneId, Mode,
-    Owner, Patterns, ReadRequest, Result, Seq, SubscriptionId, SubscriptionName, SubscriptionRecord, Timestamp,
+    Body, CommitOutcome, Control, DeadCause, Entry, Epoch, Error, ErrorKind, Event, FieldError, Filter, KeyId, LaneId,
+    Mode, Owner, Patterns, ReadRequest, Result, Seq, SubscriptionId, SubscriptionName, SubscriptionRecord, Timestamp,
     Version,
 };
 use tokio::sync::Mutex as AsyncMutex;
@@ -72,13 +72,15 @@ struct DeliveryId {
     key: KeyId,
     seq: Seq,
     fence: u64,
+    /// Of the log: one that was restored gives the same seqs and fences to other events.
+    epoch: u64,
     /// It is one of the subscription's replay.
     replay: bool,
 }
 
 impl DeliveryId {
-    fn of(lane: LaneId, lease: &Lease, replay: bool) -> Self {
-        Self { lane, key: lease.key, seq: lease.seq, fence: lease.fence, replay }
+    fn of(lane: LaneId, lease: &Lease, epoch: Epoch, replay: bool) -> Self {
+        Self { lane, key: lease.key, seq: lease.seq, fence: lease.fence, epoch: epoch.0, replay }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -93,6 +95,7 @@ impl DeliveryId {
             seq: u64::from_str_radix(next()?, 16).ok()?,
             fence: u64::from_str_radix(next()?, 16).ok()?,
             key: KeyId(u128::from_str_radix(next()?, 16).ok()?),
+            epoch: u64::from_str_radix(next()?, 16).ok()?,
             replay,
         };
         parts.next().is_none().then_some(id)
@@ -103,12 +106,13 @@ impl std::fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{}{:x}-{:x}-{:x}-{:x}",
+            "{}{:x}-{:x}-{:x}-{:x}-{:x}",
             if self.replay { "r" } else { "" },
             self.lane.0,
             self.seq,
             self.fence,
-            self.key.0
+            self.key.0,
+            self.epoch
         )
     }
 }
@@ -182,8 +186,9 @@ impl Engine {
             inner.look_at_versions(replay).await?;
         }
         let mut by_lane: BTreeMap<(bool, LaneId), Vec<(DeliveryId, usize)>> = BTreeMap::new();
+        let (lanes, Epoch(epoch)) = (inner.stores.log.lanes(), inner.reader.epoch());
         for (index, (_, id, _)) in sent.iter().enumerate() {
-            if let Some(id) = id.filter(|id| id.lane.0 < inner.stores.log.lanes()) {
+            if let Some(id) = id.filter(|id| id.lane.0 < lanes && id.epoch == epoch) {
                 by_lane.entry((id.replay, id.lane)).or_default().push((id, index));
             }
         }
@@ -521,7 +526,7 @@ impl Inner {
                 None => self.letter_entry(record, lane, lease.seq).await?,
             };
             leased.push(Leased {
-                delivery_id: DeliveryId::of(lane, &lease, record.replay.is_some()).to_string(),
+                delivery_id: DeliveryId::of(lane, &lease, self.reader.epoch(), record.replay.is_some()).to_string(),
                 attempt: lease.attempt,
                 lease_ends_at: lease.ends,
                 fence: lease.fence,

@@ -47,7 +47,7 @@ async fn listen(shared: &Shared, config: &Config, hears: watch::Sender<bool>) {
 async fn hear(shared: &Shared, config: &Config, hears: &watch::Sender<bool>) -> busway_core::Result<bool> {
     let Some(mut listener) = Listener::open(config).await? else { return Ok(false) };
     listener.test(&shared.pool, shared.bell.note()).await?;
-    tracing::debug!("notifications arrive");
+    tracing::info!("notifications arrive: the log is not polled");
     hears.send_replace(true);
     // What came before this was not heard.
     shared.wake();

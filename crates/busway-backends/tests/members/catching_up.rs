@@ -21,7 +21,7 @@ const LANES: u16 = 8;
 const KEYS_OF_A_LANE: usize = 32;
 /// What the process handles before it is killed; in each lane more than that is published beyond its window.
 const BEFORE: usize = 64;
-const BEYOND: usize = 96;
+const BEYOND: usize = 256;
 /// How long catching up may take: the figure that is promised.
 const MINUTE: Duration = Duration::from_secs(60);
 

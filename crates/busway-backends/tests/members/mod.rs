@@ -4,15 +4,15 @@
 
 mod catching_up;
 mod conduct;
-mod diary;
+pub(crate) mod diary;
 mod figures;
 mod frozen;
-mod in_flight;
+pub(crate) mod in_flight;
 mod killers;
 mod kills;
 mod leases;
-mod process;
-mod stage;
+pub(crate) mod process;
+pub(crate) mod stage;
 
 pub(crate) use catching_up::*;
 pub(crate) use frozen::*;

@@ -111,22 +111,21 @@ impl Stage {
     pub(crate) async fn standing(&self) -> String {
         let heads = self.stores.log.heads().await.unwrap();
         let checkpoints = &self.stores.checkpoints;
-        let mut standing = String::new();
+        // A store may have subscriptions of its own.
         let subscriptions = checkpoints.subscriptions().await.unwrap();
-        if subscriptions.is_empty() {
-            standing += "nobody has subscribed; ";
-        }
-        for record in subscriptions {
-            for (_, lane, checkpoint) in checkpoints.checkpoints(Some(record.id)).await.unwrap() {
-                let head = heads.seqs[usize::from(lane.0)];
-                if checkpoint.position < head || checkpoint.handed.is_some() {
-                    standing += &format!("lane {lane} of head {head} {checkpoint:?}; ");
-                }
+        let Some(record) = subscriptions.into_iter().find(|record| record.name == subscription()) else {
+            return "nobody has subscribed".into();
+        };
+        let mut standing = String::new();
+        for (_, lane, checkpoint) in checkpoints.checkpoints(Some(record.id)).await.unwrap() {
+            let head = heads.seqs[usize::from(lane.0)];
+            if checkpoint.position < head || checkpoint.handed.is_some() {
+                standing += &format!("lane {lane} of head {head} {checkpoint:?}; ");
             }
-            for (lane, held, needed) in checkpoints.hold_counts(record.id).await.unwrap() {
-                if held > 0 || needed != Seq::MAX {
-                    standing += &format!("lane {lane} has {held} holds that need {needed}; ");
-                }
+        }
+        for (lane, held, needed) in checkpoints.hold_counts(record.id).await.unwrap() {
+            if held > 0 || needed != Seq::MAX {
+                standing += &format!("lane {lane} has {held} holds that need {needed}; ");
             }
         }
         standing

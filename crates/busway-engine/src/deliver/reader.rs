@@ -1,10 +1,13 @@
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use busway_core::{LaneId, Log, ReadRequest, Result, Seam, Seq};
+use busway_core::{Epoch, Heads, LaneId, Log, ReadRequest, Result, Seam, Seq};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -48,16 +51,22 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Reader {
     ends: Vec<End>,
+    epoch: AtomicU64,
 }
 
 impl Reader {
-    pub(crate) fn new(heads: &[Seq]) -> Self {
+    pub(crate) fn new(heads: &Heads) -> Self {
         let end = |seq: &Seq| End {
             state: Mutex::new(State { page: Page { from: *seq, to: *seq, reads: VecDeque::new() }, bytes: 0 }),
             moved: Signal::new(),
             backlog: Arc::default(),
         };
-        Self { ends: heads.iter().map(end).collect() }
+        Self { ends: heads.seqs.iter().map(end).collect(), epoch: AtomicU64::new(heads.epoch.0) }
+    }
+
+    /// The log's epoch when it was last looked at.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
     }
 
     fn state(&self, lane: LaneId) -> MutexGuard<'_, State> {
@@ -113,6 +122,7 @@ impl Reader {
     async fn catch_up(&self, log: &Arc<dyn Log>) -> Result<()> {
         loop {
             let heads = log.heads().await?;
+            self.epoch.store(heads.epoch.0, Ordering::Relaxed);
             let mut moved = false;
             for (lane, head) in (0..).map(LaneId).zip(&heads.seqs) {
                 moved |= self.catch_up_lane(log, lane, *head).await?;
