@@ -28,6 +28,11 @@ impl Cause {
         &self.event
     }
 
+    /// The name of the listener among those of every owner.
+    pub(crate) fn listener(&self) -> &Arc<str> {
+        &self.listener
+    }
+
     pub(crate) fn new(event: Arc<RawEvent>, listener: Arc<str>) -> Self {
         Self { event, listener, equals: Mutex::default() }
     }

@@ -9,7 +9,9 @@ use busway_engine::{Deadline, Delivery};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{NewEvent, Publish, PublishAll, Tenant, cause::Cause, publish::Via, scope::Scope, shared::Handle};
+use crate::{
+    NewEvent, Publish, PublishAll, Tenant, Transaction, cause::Cause, publish::Via, scope::Scope, shared::Handle,
+};
 
 /// What a listener knows about its delivery, and what it may do. Cheap to clone.
 #[derive(Clone)]
@@ -95,6 +97,20 @@ impl Context {
     /// As [`Self::publish`], several events, all or none.
     pub fn publish_all<E: Into<NewEvent>>(&self, events: impl IntoIterator<Item = E>) -> PublishAll<'_> {
         PublishAll::new(self.via(), events)
+    }
+
+    /// True if this subscription meets the event for the first time: once, and only if the caller's transaction is
+    /// committed. So what is done in that transaction when this is true is done once, however often the event is
+    /// delivered or replayed.
+    ///
+    /// Whoever asks for the same event meanwhile waits for the transaction's end. Errors: as those of
+    /// [`Publish::within`].
+    pub async fn first_time(&self, transaction: &mut impl Transaction) -> Result<bool, Error> {
+        let statements = self.via().statements()?;
+        let (cause, event) = (&self.inner.cause, self.inner.cause.event());
+        let parameters =
+            [Some(cause.listener().to_string()), Some(event.id.to_string()), Some(event.tenant.to_string())];
+        Ok(transaction.ask(&statements.first_time, &parameters).await? == "true")
     }
 
     fn via(&self) -> Via<'_> {

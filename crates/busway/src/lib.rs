@@ -29,6 +29,7 @@
 //! | open a bus | [`open`], [`open_env`] |
 //! | say what an event is | [`EventType`] (derive), [`NewEvent`] for types known by name alone |
 //! | publish | [`Tenant::publish`], [`Tenant::publish_all`], [`Tenant::publish_and_wait`], [`Context::publish`] |
+//! | publish in your own transaction | [`Publish::within`]; [`Context::first_time`] to handle once |
 //! | hear, durably | [`Bus::subscribe`], [`Bus::on`], [`Bus::subscribe_all`], [`Listener`], [`Payload`] |
 //! | hear as long as a handle lives | [`Bus::ephemeral`] |
 //! | hear in the publisher's call | [`Bus::inline`], [`Tenant::emit`] |
@@ -57,6 +58,7 @@ mod subscribe;
 mod subscription;
 mod tenant;
 pub mod testing;
+mod transaction;
 mod verdict;
 
 use std::time::Duration;
@@ -85,6 +87,7 @@ pub use publish_and_wait::PublishAndWait;
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tenant::Tenant;
+pub use transaction::Transaction;
 pub use verdict::{dead, retry_in, skipped};
 
 /// What listeners and programs return: `?` takes any error.

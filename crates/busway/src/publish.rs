@@ -4,12 +4,12 @@ use std::{
     pin::Pin,
 };
 
-use busway_core::{Error, FieldError, NewEvent as RawNewEvent, Timestamp};
+use busway_core::{Error, ErrorKind, FieldError, NewEvent as RawNewEvent, OutboxStatements, Timestamp};
 use busway_engine::Published;
 use uuid::Uuid;
 
 use crate::{
-    NewEvent,
+    NewEvent, Transaction,
     cause::{Cause, Stamp},
     shared::Handle,
 };
@@ -29,6 +29,38 @@ impl<'a> Via<'a> {
         let mut event = self.handle.scope.admit(event.into_raw()?, default)?;
         let stamp = self.cause.map(|cause| cause.stamp(&mut event)).transpose()?;
         Ok((event, stamp))
+    }
+
+    /// How the store's outbox is written to.
+    pub(crate) fn statements(self) -> Result<&'a OutboxStatements, Error> {
+        let stores = self.handle.engine().stores();
+        stores.outbox.as_ref().and_then(|outbox| outbox.statements()).ok_or_else(|| {
+            let name = stores.log.capabilities().name;
+            let detail = format!("the store `{name}` cannot take part in a transaction of yours; `postgres` can");
+            Error::new(ErrorKind::Unsupported, detail)
+        })
+    }
+
+    /// Writes an event in a caller's transaction; returns its id.
+    async fn write(self, event: NewEvent, transaction: &mut impl Transaction) -> Result<Uuid, Error> {
+        let statements = self.statements()?;
+        let (event, stamp) = self.prepare(event)?;
+        let event = self.handle.engine().complete(event)?;
+        let metadata = (!event.metadata.is_empty()).then(|| event.metadata.as_str().to_owned());
+        let parameters = [
+            Some(event.event_type.to_string()),
+            Some(event.tenant.to_string()),
+            Some(event.payload.as_str().to_owned()),
+            event.key.as_ref().map(ToString::to_string),
+            metadata,
+            Some(event.id.to_string()),
+            Some(event.time.as_millis().to_string()),
+        ];
+        transaction.ask(&statements.publish, &parameters).await?;
+        if let Some(stamp) = stamp {
+            stamp.stored();
+        }
+        Ok(event.id)
     }
 
     async fn send(self, events: Vec<NewEvent>) -> Result<Vec<Published>, Error> {
@@ -104,6 +136,19 @@ impl<'a> Publish<'a> {
     pub fn metadata(self, name: &str, text: impl Display) -> Self {
         self.change(|event| event.metadata(name, text))
     }
+
+    /// Publishes it in a transaction of the caller's own, and returns its id. Once that is committed the event is on its
+    /// way; if it is rolled back there never was one. Inline listeners do not hear it.
+    ///
+    /// It is checked before anything is sent, so what is refused here has not harmed the transaction. Between events
+    /// that are published so and others of the same key there is no order.
+    ///
+    /// Errors: `Unsupported` where the store cannot take part, those of publishing, `InvalidConfiguration` if the
+    /// transaction is on another database or may not write to the outbox, `Stale` if it has failed before,
+    /// `Unreachable`, `Overloaded`.
+    pub async fn within<T: Transaction>(self, transaction: &mut T) -> Result<Uuid, Error> {
+        self.via.write(self.event, transaction).await
+    }
 }
 
 impl<'a> IntoFuture for Publish<'a> {
@@ -137,6 +182,16 @@ pub struct PublishAll<'a> {
 impl<'a> PublishAll<'a> {
     pub(crate) fn new<E: Into<NewEvent>>(via: Via<'a>, events: impl IntoIterator<Item = E>) -> Self {
         Self { via, events: events.into_iter().map(Into::into).collect() }
+    }
+
+    /// As [`Publish::within`], one after the other; returns their ids. After an error the transaction must be rolled
+    /// back, or some are published.
+    pub async fn within<T: Transaction>(self, transaction: &mut T) -> Result<Vec<Uuid>, Error> {
+        let mut ids = Vec::with_capacity(self.events.len());
+        for (index, event) in self.events.into_iter().enumerate() {
+            ids.push(self.via.write(event, transaction).await.map_err(|error| at_index(error, index))?);
+        }
+        Ok(ids)
     }
 }
 

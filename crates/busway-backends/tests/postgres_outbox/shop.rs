@@ -99,16 +99,10 @@ pub(crate) struct Told {
 }
 
 /// Notes everything that it hears, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Heard {
     events: Mutex<Vec<(Uuid, String, i32)>>,
     count: watch::Sender<usize>,
-}
-
-impl Default for Heard {
-    fn default() -> Self {
-        Self { events: Mutex::default(), count: watch::Sender::new(0) }
-    }
 }
 
 impl Heard {
