@@ -5,6 +5,7 @@
 mod clock;
 mod damage;
 mod disk;
+mod doctor;
 mod events;
 mod opening;
 mod other_process;
