@@ -105,6 +105,11 @@ pub const HOUR: Duration = Duration::from_secs(3_600);
 #[doc = include_str!("../../../docs/embedding.md")]
 mod guide {}
 
+/// So do those of the page on transactions.
+#[cfg(all(doctest, feature = "macros", feature = "sqlx-0_9", feature = "tokio-postgres-0_7"))]
+#[doc = include_str!("../../../docs/transactions.md")]
+mod transactions_guide {}
+
 /// The untyped forms underneath: names, JSON payloads, stored events, definitions, dead letters, and the engine's
 /// views of them.
 pub mod raw {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be started ends its test")]
 
+mod idling;
 mod memory_outbox;
 mod refused;
 mod relaying;

@@ -1,6 +1,9 @@
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -15,6 +18,7 @@ pub(crate) struct MemoryOutbox {
     left: watch::Sender<usize>,
     /// Removals that are still to fail, having done nothing.
     failing: Mutex<usize>,
+    pub(crate) looks: AtomicUsize,
     pub(crate) forgotten: watch::Sender<Option<Timestamp>>,
 }
 
@@ -24,6 +28,7 @@ impl MemoryOutbox {
             rows: Mutex::default(),
             left: watch::Sender::new(0),
             failing: Mutex::default(),
+            looks: AtomicUsize::new(0),
             forgotten: watch::Sender::new(None),
         }
     }
@@ -55,6 +60,7 @@ impl MemoryOutbox {
 #[async_trait]
 impl Outbox for MemoryOutbox {
     async fn committed(&self, _: &OutboxMark, max: usize) -> Result<OutboxPage> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let rows = self.rows().values().take(max).cloned().collect();
         Ok(OutboxPage { rows, mark: OutboxMark::default() })
     }
