@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    columns::{column, unsigned},
+    columns::{column, unsigned, unsigned_if},
     time::SqlTime,
 };
 
@@ -103,6 +103,16 @@ impl<'a> Columns<'a> {
 /// The seq of a row.
 pub(super) fn seq(row: &Row) -> Result<Seq> {
     unsigned(row, SEQ)
+}
+
+/// True for the row of `sift` that is no entry.
+pub(super) fn is_edge(row: &Row) -> Result<bool> {
+    column::<Option<i16>>(row, LANE).map(|lane| lane.is_none())
+}
+
+/// The last seq that was looked at, if there are more.
+pub(super) fn edge_of(row: &Row) -> Result<Option<Seq>> {
+    unsigned_if(row, SEQ)
 }
 
 /// A name that comes again and again, and whether it is wanted.

@@ -1,51 +1,23 @@
 mod count;
+mod filling;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use busway_core::{Direction, Entry, ReadPage, ReadRequest, Result, Seq};
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use busway_core::{Direction, ReadPage, ReadRequest, Result, Seq};
+use tokio_postgres::types::Type;
 
 use super::{
     Postgres,
-    columns::unsigned,
     error::is_no_table,
-    event_row::{COLUMNS, Decoder, seq},
+    event_row::{COLUMNS, edge_of, is_edge},
     known::{last_of, part_of},
-    pool::Flow,
+    pool::{Flow, Values},
     sieve::Sieve,
 };
+use filling::Filling;
+
+pub(super) use filling::UsualSize;
 
 /// Rows that a read with a filter looks at in one go, so that a rare type does not keep the server for long.
-const MOST_LOOKED_AT: i64 = 10_000;
-
-/// What entries lately took, by which a page is asked for in as many rows as its bytes allow.
-#[derive(Debug)]
-pub(super) struct UsualSize(AtomicUsize);
-
-impl UsualSize {
-    pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(512))
-    }
-
-    /// Rows that fill so many bytes, and a few more.
-    fn rows(&self, bytes: usize) -> usize {
-        let rows = bytes / self.0.load(Ordering::Relaxed).max(1);
-        rows.saturating_add(rows / 4).saturating_add(1)
-    }
-
-    fn seen(&self, rows: usize, bytes: usize) {
-        if let Some(each) = bytes.checked_div(rows) {
-            let usual = self.0.load(Ordering::Relaxed);
-            self.0.store(usual.midpoint(each.max(64)), Ordering::Relaxed);
-        }
-    }
-}
+const MOST_LOOKED_AT: i32 = 10_000;
 
 /// What became of reading a part.
 enum Part {
@@ -53,43 +25,6 @@ enum Part {
     Done,
     /// Only up to where [`Filling::looked`] says.
     Some,
-}
-
-/// A page as it fills.
-struct Filling {
-    request: ReadRequest,
-    decoder: Decoder,
-    entries: Vec<Arc<Entry>>,
-    bytes: usize,
-    /// Backward, excluded.
-    looked: Seq,
-}
-
-impl Filling {
-    fn of(request: ReadRequest) -> Self {
-        let (decoder, looked) = (Decoder::new(request.filter.clone()), request.after);
-        Self { request, decoder, entries: Vec::new(), bytes: 0, looked }
-    }
-
-    fn take(&mut self, row: &Row) -> Result<Flow> {
-        self.looked = seq(row)?;
-        if let Some(entry) = self.decoder.entry(row)? {
-            self.bytes += entry.event().map_or(0, |event| event.payload.as_str().len());
-            self.entries.push(entry);
-        }
-        let full = self.entries.len() >= self.request.max || self.bytes >= self.request.max_bytes;
-        Ok(if full && !self.entries.is_empty() { Flow::Enough } else { Flow::More })
-    }
-
-    /// Rows to ask for.
-    fn room(&self, usual: &UsualSize) -> usize {
-        let rows = usual.rows(self.request.max_bytes.saturating_sub(self.bytes));
-        rows.min(self.request.max.saturating_sub(self.entries.len())).max(1)
-    }
-
-    fn into_page(self, looked: Seq) -> ReadPage {
-        ReadPage { entries: self.entries, looked }
-    }
 }
 
 /// The parts of a statement that the direction decides. Lane and seq are compared as a pair: so the planner takes
@@ -110,25 +45,17 @@ impl Way {
         if direction == Direction::Forward { FORWARD } else { BACKWARD }
     }
 
-    fn page(&self, part: u32, condition: &str) -> String {
+    fn statement(&self, part: u32) -> String {
         let Self { range, order } = self;
         format!(
             "SELECT {COLUMNS} FROM {{schema}}.domain_events_{part} AS e
-             WHERE {range} AND e.seq > (SELECT pruned FROM {{schema}}.lanes WHERE lane = $1){condition}
+             WHERE {range} AND e.seq > (SELECT pruned FROM {{schema}}.lanes WHERE lane = $1)
              ORDER BY {order} LIMIT $4"
         )
     }
-
-    /// The seq of the last row to be looked at, if there are more.
-    fn edge(&self, part: u32) -> String {
-        let Self { range, order } = self;
-        format!(
-            "SELECT e.seq FROM {{schema}}.domain_events_{part} AS e WHERE {range} ORDER BY {order}
-             OFFSET {} LIMIT 1",
-            MOST_LOOKED_AT - 1
-        )
-    }
 }
+
+const SIFT: &str = "SELECT {columns} FROM {schema}.sift($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS e";
 
 impl Postgres {
     /// Reads a page, part by part of the log. Where the lane ends is known from before the parts are read, so all
@@ -188,59 +115,73 @@ impl Postgres {
     }
 
     async fn fill_from(&self, filling: &mut Filling, sieve: &Sieve, part: u32, until: Seq) -> Result<Part> {
-        let way = Way::of(filling.request.direction);
-        let lane = filling.request.lane.0.cast_signed();
-        let (from, until) = (bound(filling.looked), bound(until));
-        let limit = filling.room(&self.usual_size);
-        let edge = if sieve.is_open() { None } else { self.edge(&way, part, lane, from, until).await? };
-        let until = edge.map_or(until, bound);
-        let limited = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (condition, chosen) = sieve.condition(5);
-        let mut values: Vec<(&(dyn ToSql + Sync), Type)> =
-            vec![(&lane, Type::INT2), (&from, Type::INT8), (&until, Type::INT8), (&limited, Type::INT8)];
-        values.extend(chosen);
-        let (mut rows, bytes) = (0, filling.bytes);
-        let sql = way.page(part, &condition);
-        let flow = self.pool.read_while(&sql, &values, |row| {
-            rows += 1;
-            filling.take(row)
-        });
-        let flow = flow.await?;
-        self.usual_size.seen(rows, filling.bytes - bytes);
-        if flow == Flow::Enough || rows == limit {
-            return Ok(Part::Some);
-        }
+        let wanted = filling.room(&self.usual_size);
+        let before = filling.size();
+        let (flow, edge) = if sieve.is_open() {
+            (self.take_all(filling, part, until, wanted).await?, None)
+        } else {
+            self.sift(filling, sieve, part, until, wanted).await?
+        };
+        let (rows, bytes) = filling.since(before);
+        self.usual_size.seen(rows, bytes);
         match edge {
+            _ if flow == Flow::Enough || rows >= wanted => Ok(Part::Some),
+            None => Ok(Part::Done),
             Some(edge) => {
                 filling.looked = edge;
                 Ok(Part::Some)
             }
-            None => Ok(Part::Done),
         }
     }
 
-    async fn edge(&self, way: &Way, part: u32, lane: i16, from: i64, until: i64) -> Result<Option<Seq>> {
-        let values = [(&lane as &(dyn ToSql + Sync), Type::INT2), (&from, Type::INT8), (&until, Type::INT8)];
-        let rows = self.pool.read(&way.edge(part), &values).await?;
-        rows.first().map(|row| unsigned(row, 0)).transpose()
+    async fn take_all(&self, filling: &mut Filling, part: u32, until: Seq, wanted: usize) -> Result<Flow> {
+        let way = Way::of(filling.request.direction);
+        let values: Values<'_> = &[
+            (&filling.request.lane.0.cast_signed(), Type::INT2),
+            (&bound(filling.looked), Type::INT8),
+            (&bound(until), Type::INT8),
+            (&bound(wanted as Seq), Type::INT8),
+        ];
+        self.pool.read_while(&way.statement(part), values, |row| filling.take(row)).await
+    }
+
+    /// As [`take_all`](Self::take_all), without most of what the filter does not want; also tells the last seq that
+    /// was looked at, if there are more.
+    async fn sift(
+        &self,
+        filling: &mut Filling,
+        sieve: &Sieve,
+        part: u32,
+        until: Seq,
+        wanted: usize,
+    ) -> Result<(Flow, Option<Seq>)> {
+        let values: Values<'_> = &[
+            (&part.cast_signed(), Type::INT4),
+            (&filling.request.lane.0.cast_signed(), Type::INT2),
+            (&bound(filling.looked), Type::INT8),
+            (&bound(until), Type::INT8),
+            (&(filling.request.direction == Direction::Backward), Type::BOOL),
+            (&sieve.types(), Type::TEXT_ARRAY),
+            (&sieve.prefixes(), Type::TEXT_ARRAY),
+            (&sieve.shapes(), Type::TEXT_ARRAY),
+            (&sieve.tenant(), Type::TEXT),
+            (&sieve.except(), Type::TEXT_ARRAY),
+            (&bound(wanted as Seq), Type::INT8),
+            (&MOST_LOOKED_AT, Type::INT4),
+        ];
+        let (sql, mut edge) = (SIFT.replace("{columns}", COLUMNS), None);
+        let flow = self.pool.read_while(&sql, values, |row| {
+            if is_edge(row)? {
+                edge = edge_of(row)?;
+                return Ok(Flow::More);
+            }
+            filling.take(row)
+        });
+        Ok((flow.await?, edge))
     }
 }
 
 /// A seq as PostgreSQL has it; what is beyond all is the highest.
 pub(super) fn bound(seq: Seq) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_many_rows_are_asked_for_as_their_bytes_allow() {
-        let usual = UsualSize::new();
-        assert!(usual.rows(16 << 20) > 1_000);
-        (0..20).for_each(|_| usual.seen(10, 10 * 256 * 1_024));
-        assert!((64..=90).contains(&usual.rows(16 << 20)), "{}", usual.rows(16 << 20));
-        assert_eq!(usual.rows(0), 1);
-    }
 }

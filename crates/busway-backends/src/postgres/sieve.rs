@@ -1,5 +1,4 @@
 use busway_core::{Filter, Pattern};
-use tokio_postgres::types::{ToSql, Type};
 
 /// What of a filter the server sees to, so that what is not wanted is not sent. It may let more through.
 #[derive(Debug)]
@@ -45,28 +44,29 @@ impl Sieve {
         !self.chooses_types() && self.tenant.is_none() && self.except.is_empty()
     }
 
-    /// The condition on an entry `e`, and its values, which are named from `$first` on.
-    pub(super) fn condition(&self, first: usize) -> (String, Vec<(&(dyn ToSql + Sync), Type)>) {
-        let mut sql = String::new();
-        let mut values: Vec<(&(dyn ToSql + Sync), Type)> = Vec::new();
-        if self.chooses_types() {
-            let [types, prefixes, shapes] = [first, first + 1, first + 2];
-            sql = format!(
-                " AND (e.type = ANY (${types}) OR e.type ^@ ANY (${prefixes}) OR e.type COLLATE \"C\" ~ ANY (${shapes}))"
-            );
-            for texts in [&self.types, &self.prefixes, &self.shapes] {
-                values.push((texts, Type::TEXT_ARRAY));
-            }
-        }
-        if let Some(tenant) = &self.tenant {
-            sql += &format!(" AND e.tenant = ${}", first + values.len());
-            values.push((tenant, Type::TEXT));
-        }
-        if !self.except.is_empty() {
-            sql += &format!(" AND e.tenant <> ALL (${})", first + values.len());
-            values.push((&self.except, Type::TEXT_ARRAY));
-        }
-        (sql, values)
+    /// Types that are wanted as they stand; nothing if every type is.
+    pub(super) fn types(&self) -> Option<&Vec<String>> {
+        self.chooses_types().then_some(&self.types)
+    }
+
+    /// What wanted types may begin with.
+    pub(super) fn prefixes(&self) -> Option<&Vec<String>> {
+        self.chooses_types().then_some(&self.prefixes)
+    }
+
+    /// Regular expressions of wanted types.
+    pub(super) fn shapes(&self) -> Option<&Vec<String>> {
+        self.chooses_types().then_some(&self.shapes)
+    }
+
+    /// The one tenant that is wanted.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// Tenants that are not wanted.
+    pub(super) fn except(&self) -> Option<&Vec<String>> {
+        (!self.except.is_empty()).then_some(&self.except)
     }
 }
 
