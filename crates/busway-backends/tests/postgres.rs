@@ -7,9 +7,9 @@ use busway_testbed::postgres::Server;
 use fresh_schema::FreshSchema;
 
 mod one_lane {
-    busway_core::conformance_tests!(super::Server::shared => |server| async move { super::FreshSchema::new(server, 1) });
+    busway_core::conformance_tests!(super::Server::shared => |server| async move { super::FreshSchema::new(server, 1, "") });
 }
 
 mod eight_lanes {
-    busway_core::conformance_tests!(super::Server::shared => |server| async move { super::FreshSchema::new(server, 8) });
+    busway_core::conformance_tests!(super::Server::shared => |server| async move { super::FreshSchema::new(server, 8, "") });
 }

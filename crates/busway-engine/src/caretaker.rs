@@ -4,10 +4,15 @@ use busway_core::{Control, LaneId, OperationState, ReplayOf, Result, Seq, Subscr
 
 use crate::{engine::Inner, lease::Lease};
 
+/// Retention and expiry are looked at this often, where what they go by is not shorter than an hour.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// What one process watches of the lease and of the subscriptions that may expire.
 #[derive(Debug)]
 struct Watch {
     lease: Lease,
+    /// When retention and expiry were last looked at.
+    looked: Option<Duration>,
     /// Where a subscription that may expire stood, and since when.
     standing: HashMap<SubscriptionId, (Vec<Seq>, Duration)>,
 }
@@ -15,7 +20,7 @@ struct Watch {
 /// Carries operations on, removes what retention allows and lets subscriptions expire: in one process at a
 /// time, until told to stop.
 pub(crate) async fn care(inner: Arc<Inner>) {
-    let mut watch = Watch { lease: Lease::new("caretaker"), standing: HashMap::new() };
+    let mut watch = Watch { lease: Lease::new("caretaker"), looked: None, standing: HashMap::new() };
     loop {
         let asked = inner.work.notified();
         match round(&inner, &mut watch).await {
@@ -52,9 +57,21 @@ async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
             inner.poke.notify_one();
         }
     }
-    expire(inner, watch).await?;
-    prune(inner).await?;
+    let elapsed = inner.seam.clock().elapsed();
+    if watch.looked.is_none_or(|looked| elapsed.saturating_sub(looked) >= pause(inner)) {
+        expire(inner, watch).await?;
+        prune(inner).await?;
+        watch.looked = Some(elapsed);
+    }
     Ok(more)
+}
+
+/// How long retention and expiry are left alone: a sixtieth of the shortest, so that they cost little while all is idle.
+fn pause(inner: &Inner) -> Duration {
+    let registry = inner.registry.load();
+    let lives = registry.all().filter_map(|record| record.definition.expire_after_ms).map(Duration::from_millis);
+    let shortest = lives.chain(inner.config.retention).min().unwrap_or(Duration::MAX);
+    LOOK.min(shortest / 60)
 }
 
 /// Removes what is older than the retention and nobody needs any more.

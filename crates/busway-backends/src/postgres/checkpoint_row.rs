@@ -16,10 +16,6 @@ pub(super) const COLUMNS: &str = "c.subscription, c.lane, c.position, c.fence, c
                                   c.failed";
 /// How many those are.
 pub(super) const COLUMN_COUNT: usize = 15;
-/// The one row of each lane, for a query that has `s` for the subscription and `l.lane` for the lane.
-pub(super) const NEWEST: &str = "LATERAL (SELECT * FROM {schema}.checkpoints AS c
-         WHERE c.subscription = s.id AND c.lane = l.lane ORDER BY c.fence DESC, c.n DESC LIMIT 1) AS c";
-
 pub(super) type Placed = (SubscriptionId, LaneId, Checkpoint);
 
 /// A checkpoint as the parameters of a statement.
@@ -79,18 +75,10 @@ impl Parameters {
     }
 }
 
-/// The checkpoints of all lanes of all subscriptions, or of one.
+/// The checkpoints of all lanes of all subscriptions, or of one, in the order of ids and lanes.
 pub(super) async fn all(pool: &Pool, of: Option<SubscriptionId>) -> Result<Vec<Placed>> {
-    let wanted = if of.is_some() { "WHERE s.id = $1" } else { "" };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {{schema}}.subscriptions AS s,
-             LATERAL generate_series(0, s.lanes - 1) AS l (lane), {NEWEST}
-         {wanted} ORDER BY s.id, l.lane"
-    );
-    let rows = match of {
-        Some(of) => pool.read(&sql, &[(&of.0, Type::UUID)]).await?,
-        None => pool.read(&sql, &[]).await?,
-    };
+    let sql = format!("SELECT {COLUMNS} FROM {{schema}}.newest_checkpoints($1) AS c");
+    let rows = pool.read(&sql, &[(&of.map(|of| of.0), Type::UUID)]).await?;
     rows.iter().map(placed).collect()
 }
 

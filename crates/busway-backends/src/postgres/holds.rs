@@ -5,13 +5,7 @@ use busway_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::{
-    checkpoint_row::{NEWEST, lane},
-    columns::column,
-    error::corrupt,
-    hold_changes::HoldChanges,
-    pool::Pool,
-};
+use super::{checkpoint_row::lane, columns::column, error::corrupt, hold_changes::HoldChanges, pool::Pool};
 
 /// What was changed of a lane's holds since its base version, oldest first, in a query that has `c` for the checkpoint.
 pub(super) const CHANGES: &str = "ARRAY(SELECT h.changes FROM {schema}.hold_changes AS h
@@ -110,11 +104,7 @@ fn hex(key: KeyId) -> String {
 
 /// How many holds each lane of a subscription has, and the least seq that a hold or a tenant hold still needs.
 pub(super) async fn counts(pool: &Pool, subscription: SubscriptionId) -> Result<Vec<(LaneId, u64, Seq)>> {
-    let sql = format!(
-        "SELECT c.lane, {CHANGES} FROM {{schema}}.subscriptions AS s,
-             LATERAL generate_series(0, s.lanes - 1) AS l (lane), {NEWEST}
-         WHERE s.id = $1 ORDER BY l.lane"
-    );
+    let sql = format!("SELECT c.lane, {CHANGES} FROM {{schema}}.newest_checkpoints($1) AS c");
     let rows = pool.read(&sql, &[(&subscription.0, Type::UUID)]).await?;
     let counts = rows.iter().map(|row| {
         let (count, needed) = Held::of(&column::<Vec<&[u8]>>(row, 1)?)?.count();

@@ -5,7 +5,7 @@ use tokio_postgres::{
 };
 
 use super::{
-    checkpoint_row::{COLUMN_COUNT, COLUMNS, NEWEST, Parameters, placed},
+    checkpoint_row::{COLUMN_COUNT, COLUMNS, Parameters, placed},
     columns::{column, only, unsigned_if},
     dead_letters::{self, Letters},
     hold_changes::HoldChanges,
@@ -16,6 +16,10 @@ use super::{
 
 const COMMIT: &str = "{schema}.commit_lane($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
                       $18, $19, $20, $21) AS c";
+
+/// The one row of the lane that the first two parameters name.
+const NEWEST: &str = "(SELECT * FROM {schema}.checkpoints AS c WHERE c.subscription = $1 AND c.lane = $2
+                       ORDER BY c.fence DESC, c.n DESC LIMIT 1) AS c";
 
 /// Applies a commit whole, or refuses it before anything is written, in one statement.
 pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<CommitOutcome> {
@@ -77,7 +81,7 @@ pub(super) async fn load(pool: &Pool, subscription: SubscriptionId, lane: LaneId
                    WHERE r.subscription = c.subscription AND r.lane = c.lane ORDER BY r.id),
              ARRAY(SELECT r.request FROM {{schema}}.requests AS r
                    WHERE r.subscription = c.subscription AND r.lane = c.lane ORDER BY r.id)
-         FROM {{schema}}.subscriptions AS s, (VALUES ($2)) AS l (lane), {NEWEST} WHERE s.id = $1"
+         FROM {{schema}}.subscriptions AS s, {NEWEST} WHERE s.id = $1"
     );
     let rows = pool.read(&sql, &[(&subscription.0, Type::UUID), (&i32::from(lane.0), Type::INT4)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -94,7 +98,7 @@ async fn put_together(pool: &Pool, subscription: SubscriptionId, lane: LaneId) -
     let lane = i32::from(lane.0);
     let sql = format!(
         "SELECT c.base_fence, c.base_n, last.fence, last.n, {CHANGES}
-         FROM (SELECT $1 AS id) AS s, (VALUES ($2)) AS l (lane), {NEWEST},
+         FROM {NEWEST},
              LATERAL (SELECT h.fence, h.n FROM {{schema}}.hold_changes AS h
                       WHERE h.subscription = c.subscription AND h.lane = c.lane
                           AND (h.fence, h.n) >= (c.base_fence, c.base_n)

@@ -14,13 +14,14 @@ pub(crate) struct FreshSchema {
 }
 
 impl FreshSchema {
-    pub(crate) fn new(server: &'static Server, lanes: u16) -> Self {
+    /// `options` are further parameters of the URL, each with a `&` before it.
+    pub(crate) fn new(server: &'static Server, lanes: u16, options: &str) -> Self {
         static DATABASE: OnceLock<Database> = OnceLock::new();
         static MADE: AtomicU64 = AtomicU64::new(0);
         let database = DATABASE.get_or_init(|| server.database());
         let schema = format!("s{}", MADE.fetch_add(1, Ordering::Relaxed));
         let mark = if database.url.contains('?') { '&' } else { '?' };
-        let url = format!("{}{mark}schema={schema}&lanes={lanes}&pool=3", database.url);
+        let url = format!("{}{mark}schema={schema}&lanes={lanes}&pool=3{options}", database.url);
         Self { url, clock: Arc::new(ManualClock::new(SystemClock::new().now())) }
     }
 }

@@ -114,6 +114,23 @@ CREATE TABLE {schema}.operations (
 );
 CREATE INDEX operations_ended ON {schema}.operations (ended_at DESC NULLS LAST, id) WHERE NOT running;
 
+-- The one row of each lane, of all subscriptions or of one. A query with the same look-up would be planned for as many
+-- lanes as the planner fears, and compiled first, each time.
+CREATE FUNCTION {schema}.newest_checkpoints(wanted uuid) RETURNS SETOF {schema}.checkpoints
+LANGUAGE plpgsql STABLE ROWS 100 SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    of_subscription uuid;
+    last_lane       int;
+BEGIN
+    FOR of_subscription, last_lane IN
+            SELECT s.id, s.lanes - 1 FROM {schema}.subscriptions AS s WHERE wanted IS NULL OR s.id = wanted ORDER BY s.id LOOP
+        FOR of_lane IN 0..last_lane LOOP
+            RETURN QUERY SELECT c.* FROM {schema}.checkpoints AS c
+                WHERE c.subscription = of_subscription AND c.lane = of_lane ORDER BY c.fence DESC, c.n DESC LIMIT 1;
+        END LOOP;
+    END LOOP;
+END $$;
+
 -- True unless refused. Without an expected version the subscription is made, each lane at its start.
 CREATE FUNCTION {schema}.save_subscription(
     new_id uuid, new_owner text, new_name text, new_version bigint, is_replay boolean, new_record text,
@@ -190,7 +207,7 @@ CREATE FUNCTION {schema}.commit_lane(
     new_delivered bigint, new_failed bigint,
     clears boolean, held bytea, buried bigint[], carried_out bigint[],
     OUT applied boolean, OUT crowded boolean, OUT stored_fence bigint, OUT stored_n bigint, OUT stored_by bigint
-) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     LOOP
         UPDATE {schema}.checkpoints AS c
@@ -257,7 +274,7 @@ $$;
 -- Puts what held at a version in the place of the changes that led to it, unless another has done so.
 CREATE FUNCTION {schema}.put_holds_together(
     of_subscription uuid, of_lane int, old_fence bigint, old_n bigint, at_fence bigint, at_n bigint, whole bytea
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     newest record;
 BEGIN

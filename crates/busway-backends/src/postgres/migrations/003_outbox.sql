@@ -120,7 +120,7 @@ $$;
 
 -- Committed rows above a number, by rising number, at most so many. After a snapshot: what it did not see.
 CREATE FUNCTION {schema}.outbox_after(seen pg_snapshot, above bigint, most int) RETURNS SETOF {schema}.outbox
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     RETURN QUERY
         SELECT * FROM {schema}.outbox
@@ -132,7 +132,7 @@ END $$;
 -- Within a snapshot, the present one if NULL: what it saw. A row whose transaction this server does not know to be
 -- committed, though the row is there, came with a restored dump: it counts as seen.
 CREATE FUNCTION {schema}.outbox_within(seen pg_snapshot, above bigint, most int) RETURNS SETOF {schema}.outbox
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     present pg_snapshot := pg_current_snapshot();
 BEGIN
@@ -146,7 +146,7 @@ END $$;
 -- Removes rows that are in the log. If this is lost in a crash they are appended once more, as duplicates: so the commit
 -- waits for no disk.
 CREATE FUNCTION {schema}.remove_from_outbox(numbers bigint[]) RETURNS void
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     DELETE FROM {schema}.outbox WHERE number = ANY (numbers);
