@@ -14,6 +14,9 @@ use super::{
 const PAGE_BYTES: i64 = 16 << 20;
 /// Marks that are forgotten by one statement.
 const FORGET: i32 = 10_000;
+/// Rows after a snapshot, and rows within one: after `$2`, at most `$3`.
+const AFTER: &str = "{schema}.outbox_after($1::text::pg_snapshot, $3)";
+const WITHIN: &str = "{schema}.outbox_within($1::text::pg_snapshot, $2, $3)";
 
 /// What of a page is wanted, and after which snapshot a row is seen, so that no row is missed and none overtakes.
 ///
@@ -53,7 +56,7 @@ pub(super) fn statements(schema: &str) -> OutboxStatements {
     }
 }
 
-/// A page of `$3` rows of those that a function gives, up to `$4` bytes, and the snapshot that the statement sees.
+/// A page of these rows, up to `$4` bytes, and the snapshot that the statement sees.
 fn statement(rows: &str) -> String {
     format!(
         "SELECT pg_current_snapshot()::text, r.number, r.id, r.type, r.tenant, r.key, r.payload, r.metadata,
@@ -63,7 +66,7 @@ fn statement(rows: &str) -> String {
              SELECT *, count(*) OVER () AS listed,
                     sum(octet_length(payload)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING)
                         - octet_length(payload) AS before
-             FROM {{schema}}.{rows}($1::text::pg_snapshot, $2, $3)) AS r ON coalesce(r.before, 0) < $4
+             FROM {rows}) AS r ON coalesce(r.before, 0) < $4
          ORDER BY r.number"
     )
 }
@@ -71,9 +74,9 @@ fn statement(rows: &str) -> String {
 impl Postgres {
     async fn outbox_page(&self, place: &Place<'_>, max: usize) -> Result<OutboxPage> {
         let (rows, snapshot, above) = match *place {
-            Place::Beginning => ("outbox_within", None, 0),
-            Place::After(snapshot) => ("outbox_after", Some(snapshot), 0),
-            Place::Within(snapshot, number) => ("outbox_within", Some(snapshot), number.cast_signed()),
+            Place::Beginning => (WITHIN, None, 0),
+            Place::After(snapshot) => (AFTER, Some(snapshot), 0),
+            Place::Within(snapshot, number) => (WITHIN, Some(snapshot), number.cast_signed()),
         };
         let most = i32::try_from(max).unwrap_or(i32::MAX);
         let values: Values<'_> =
