@@ -35,9 +35,6 @@ fn run(command: &mut Command, input: &str) -> Result<String, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn psql_publishes_in_its_transactions() {
     let Some(server) = Server::shared() else { return };
-    if let Err(reason) = run(Command::new("psql").arg("--version"), "") {
-        return missing::report("psql", &reason);
-    }
     let shop = Shop::open(server).await;
     let mut script = String::new();
     for n in 1..=COUNT {
@@ -54,7 +51,7 @@ async fn psql_publishes_in_its_transactions() {
             );
         }
     }
-    let mut psql = Command::new("psql");
+    let mut psql = Command::new(server.program("psql"));
     psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", &shop.database.url]);
     run(&mut psql, &script).unwrap();
     let told = shop.check_heard().await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a server that cannot be used ends its test")]
 
 mod calls;
+mod crashes;
 mod languages;
 mod pages;
 mod refused;

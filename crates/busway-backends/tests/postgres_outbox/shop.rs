@@ -115,6 +115,17 @@ impl Heard {
         self.events().clone()
     }
 
+    /// Waits until all of these were heard.
+    pub(crate) async fn until_all(&self, events: &BTreeSet<Uuid>) {
+        let mut counted = self.count.subscribe();
+        let is_all = |_: &usize| {
+            let heard: BTreeSet<Uuid> = self.events().iter().map(|(event, ..)| *event).collect();
+            events.is_subset(&heard)
+        };
+        let waited = tokio::time::timeout(PATIENCE, counted.wait_for(is_all)).await;
+        assert!(waited.is_ok(), "of {} events some were never heard among {}", events.len(), *self.count.borrow());
+    }
+
     /// Waits until so many were heard.
     pub(crate) async fn until(&self, count: usize) {
         let mut counted = self.count.subscribe();
@@ -127,10 +138,8 @@ impl Handler for Heard {
     fn handle(self: Arc<Self>, delivery: Delivery) -> BoxFuture<Outcome> {
         let payload: Value = delivery.event.payload.parse().unwrap();
         let (key, n) = (payload["key"].as_str().unwrap().to_owned(), payload["n"].as_i64().unwrap() as i32);
-        let mut events = self.events();
-        events.push((delivery.event.id, key, n));
-        self.count.send_replace(events.len());
-        drop(events);
+        self.events().push((delivery.event.id, key, n));
+        self.count.send_modify(|count| *count += 1);
         Box::pin(async { Outcome::Done })
     }
 }

@@ -115,7 +115,7 @@ impl Relay {
 
     /// True if this process is the one that relays.
     async fn keep_lease(&mut self, elapsed: Duration) -> Result<bool> {
-        if self.kept.is_some_and(|kept| elapsed.saturating_sub(kept) < self.inner.config.lease / 3) {
+        if self.kept.is_some_and(|kept| elapsed.saturating_sub(kept) < self.inner.config.lease / 2) {
             return Ok(true);
         }
         let held_before = self.kept.take().is_some();
