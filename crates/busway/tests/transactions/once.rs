@@ -67,12 +67,11 @@ async fn what_a_listener_does_in_its_transaction_at_the_first_time_is_done_once(
     let booked = client.query("select n from booked order by n", &[]).await.unwrap();
     assert_eq!(booked.iter().map(|row| row.get(0)).collect::<Vec<i32>>(), [1, 2, 3]);
     assert_eq!(asked.lock().unwrap().iter().filter(|first| **first).count(), 3);
-    let shipped = shipped.lock().unwrap();
+    let shipped = std::mem::take(&mut *shipped.lock().unwrap());
     assert_eq!(shipped.len(), 3);
-    for event in &*shipped {
+    for event in shipped {
         let cause = published[event.payload.order as usize - 1].id.to_string();
         assert_eq!(event.metadata.get("causationId"), Some(cause));
     }
-    drop(shipped);
     shop.bus.shutdown().await.unwrap();
 }
