@@ -34,11 +34,11 @@ fn an_unknown_key_ends_the_server_with_file_key_and_the_nearest_one() {
 #[test]
 fn a_backend_that_this_version_lacks_is_refused_by_name() {
     let home = Home::new();
-    let done = ended(home.command(&["serve"]).env("EVENT_BUS_TYPE", "postgres"));
+    let done = ended(home.command(&["serve"]).env("EVENT_BUS_TYPE", "redis"));
     assert_eq!(done.code, 1);
     assert_eq!(
         done.err,
-        "error[unsupported]: backend `postgres` (EVENT_BUS_TYPE) is not in this version, which has `in-memory` and `sqlite`\n"
+        "error[unsupported]: backend `redis` (EVENT_BUS_TYPE) is not in this version, which has `in-memory`, `sqlite`, `postgres`\n"
     );
 }
 
