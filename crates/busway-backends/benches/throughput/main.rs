@@ -52,7 +52,7 @@ async fn main() {
         in_memory.print();
     }
     if is_named("growth") {
-        growth::measure(&folder().path().join("busway.db"), ROUNDS).await;
+        growth::measure(folder().path(), ROUNDS).await;
     }
 }
 
