@@ -15,7 +15,7 @@ pub(super) const DEFAULT_LANES: u16 = 8;
 const MOST_LANES: u16 = 1_024;
 const MOST_CONNECTIONS: usize = 1_000;
 /// Busway's own parameters of a URL.
-const OPTIONS: &str = "`schema`, `lanes`, `pool`, `listen`, `deadlineMs`, `partRows`, `partBytes`, `sslmode`, \
+const OPTIONS: &str = "`schema`, `lanes`, `pool`, `listen`, `deadlineMs`, `partBytes`, `sslmode`, \
                        `sslrootcert`, `sslcert` and `sslkey`";
 /// Parameters of libpq that are taken as they are.
 const NATIVE: &[&str] = &[
@@ -78,9 +78,8 @@ pub struct Config {
     pub listen: Listen,
     /// How long a statement may take; then its connection is dropped. `?deadlineMs=10000`
     pub deadline: Duration,
-    /// Rows after which a part of the log is closed and the next one begun. `?partRows=20000000`
-    pub part_rows: u64,
-    /// Bytes, indexes included, after which a part of the log is closed. `?partBytes=10000000000`
+    /// Bytes, indexes included, after which a part of the log is closed and the next one begun.
+    /// `?partBytes=10000000000`
     pub part_bytes: u64,
     /// Whether and how TLS is used. `?sslmode=verify-full&sslrootcert=ca.pem`
     pub tls: Tls,
@@ -117,7 +116,6 @@ impl Config {
             pool: 10,
             listen: Listen::default(),
             deadline: Duration::from_secs(10),
-            part_rows: 20_000_000,
             part_bytes: 10_000_000_000,
             tls: Tls::default(),
             stored_at: StoredAt::default(),
@@ -131,7 +129,6 @@ impl Config {
             "pool" => self.pool = number(name, value)?,
             "listen" => self.listen = listen(value)?,
             "deadlineMs" => self.deadline = Duration::from_millis(number(name, value)?),
-            "partRows" => self.part_rows = number(name, value)?,
             "partBytes" => self.part_bytes = number(name, value)?,
             "sslmode" => self.tls.mode = tls::mode(value)?,
             "sslrootcert" => self.tls.root_cert = Some(value.into()),
@@ -183,8 +180,8 @@ impl Config {
         if self.deadline.is_zero() {
             return Err(invalid("`deadlineMs=0` leaves no time for any statement"));
         }
-        if self.part_rows == 0 || self.part_bytes == 0 {
-            return Err(invalid("`partRows` and `partBytes` must be above 0"));
+        if self.part_bytes == 0 {
+            return Err(invalid("`partBytes=0` leaves no room in any part of the log"));
         }
         self.tls.check()
     }

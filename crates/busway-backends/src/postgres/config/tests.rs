@@ -9,7 +9,7 @@ fn refusal(url: &str) -> String {
 #[test]
 fn every_parameter_of_busway_is_read_and_those_of_libpq_are_passed_on() {
     let url = "postgresql://app:p%40ss@db.example:6432/shop?schema=bus&lanes=4&pool=3&listen=db.example:5432\
-               &deadlineMs=2000&partRows=7&partBytes=8&sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem&connect_timeout=3";
+               &deadlineMs=2000&partBytes=8&sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem&connect_timeout=3";
     let config = Config::from_url(url).unwrap();
     let native = &config.native;
     assert_eq!(
@@ -21,7 +21,7 @@ fn every_parameter_of_busway_is_read_and_those_of_libpq_are_passed_on() {
         ("bus", Some(4), 3, Duration::from_secs(2))
     );
     assert_eq!(config.listen, Listen::At("db.example".into(), 5432));
-    assert_eq!((config.part_rows, config.part_bytes), (7, 8));
+    assert_eq!(config.part_bytes, 8);
     assert_eq!((config.tls.mode, config.tls.root_cert.clone()), (tls::TlsMode::VerifyFull, Some("/etc/ca.pem".into())));
     assert_eq!(config.connect_timeout(), Duration::from_secs(3));
     assert_eq!(config.place(), "db.example:6432/shop");
@@ -67,7 +67,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("postgres://db/shop?deadlineMs=0", "`deadlineMs=0`"),
         ("postgres://db/shop?sslmode=on", "`sslmode=on`"),
         ("postgres://db/shop?sslcert=a.pem", "`sslkey`"),
-        ("postgres://db/shop?partRows=0", "`partRows`"),
+        ("postgres://db/shop?partBytes=0", "`partBytes=0`"),
         ("postgres://db:port/shop", "cannot be read"),
         ("postgres://db/shop?connect_timeout=soon", "connect_timeout"),
     ] {
