@@ -1,4 +1,4 @@
-//! Log and checkpoints in one PostgreSQL database: the production backend.
+#![doc = include_str!("docs.md")]
 
 mod append;
 mod bell;

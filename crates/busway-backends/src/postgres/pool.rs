@@ -2,7 +2,7 @@ use std::{pin::pin, time::Duration};
 
 use busway_core::{Error, ErrorKind, Result};
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Hook, HookError, Manager, ManagerConfig, Object, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType,
 };
 use futures::TryStreamExt;
 use tokio_postgres::{
@@ -50,6 +50,8 @@ impl Pool {
             .wait_timeout(Some(config.deadline))
             .create_timeout(Some(connect_timeout))
             .runtime(Runtime::Tokio1)
+            // Few connections are used again and again, whose plans are made.
+            .queue_mode(QueueMode::Lifo)
             .post_create(arrive(&names, connect_timeout))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no pool of connections: {error}")))?;
