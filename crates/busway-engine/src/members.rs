@@ -118,7 +118,8 @@ async fn beat(inner: &Arc<Inner>, watch: &mut Watch) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lanes that are this process's and free, and gives back those that are not its any more.
+/// Takes the lanes that are this process's and free, gives back those that are not its any more, and lets go of those
+/// that others have taken.
 async fn assign(inner: &Arc<Inner>, living: &BTreeMap<MemberId, MemberRecord>) -> Result<()> {
     let checkpoints = inner.stores.checkpoints.checkpoints(None).await?;
     let works = inner.works();
@@ -129,6 +130,8 @@ async fn assign(inner: &Arc<Inner>, living: &BTreeMap<MemberId, MemberRecord>) -
         let mine = owner == Some(inner.member.id);
         let mut lanes = work.lanes();
         match lanes.get(&lane) {
+            // Who has nothing to commit would never hear of it.
+            Some(handle) if handle.shown.is_fenced_by(&checkpoint) => handle.lost.cancel(),
             Some(handle) if !mine => handle.release.cancel(),
             None if mine && is_free(&checkpoint, inner.member.id, living) => {
                 lanes.insert(lane, start(inner, work, lane));
@@ -148,7 +151,7 @@ fn is_free(checkpoint: &Checkpoint, me: MemberId, living: &BTreeMap<MemberId, Me
 fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
     let record = work.record();
     let name = record.name.clone();
-    let (release, cancel) = (CancellationToken::new(), CancellationToken::new());
+    let (release, lost, cancel) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let shown = Arc::default();
     let runner = crate::deliver::Runner {
         place: Place { stores: inner.stores.clone(), seam: inner.seam.clone(), subscription: record, lane },
@@ -159,11 +162,12 @@ fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
         alone: inner.alone.clone(),
         tasks: inner.runs.clone(),
         release: release.clone(),
+        lost: lost.clone(),
         cancel: cancel.clone(),
         shown: Arc::clone(&shown),
         stirred: Arc::clone(&inner.stirred),
     };
-    let handle = LaneHandle { release, cancel: cancel.clone(), shown };
+    let handle = LaneHandle { release, lost, cancel: cancel.clone(), shown };
     let (inner, work) = (Arc::clone(inner), Arc::clone(work));
     let runs = inner.runs.clone();
     runs.spawn(async move {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use busway_core::{
-    Body, CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Filter, Order, Patterns, ReadRequest, Request,
-    Result, Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
+    Body, Checkpoint, CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Filter, Order, Patterns,
+    ReadRequest, Request, Result, Seq, SubscriptionRecord, TenantId, Timestamp, TurnId,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -39,6 +39,8 @@ const BUSY: i64 = 0;
 /// How a runner is spoken to.
 pub(crate) struct LaneHandle {
     pub(crate) release: CancellationToken,
+    /// Another has taken the lane.
+    pub(crate) lost: CancellationToken,
     pub(crate) cancel: CancellationToken,
     pub(crate) shown: Arc<Shown>,
 }
@@ -55,6 +57,16 @@ pub(crate) struct Shown {
     pub(crate) idle_until: AtomicI64,
     /// The newest revision that the lane has adopted, confirmed.
     pub(crate) revision: AtomicU64,
+    /// The fence by which the lane is held; 0 before it is surely taken.
+    fence: AtomicU64,
+}
+
+impl Shown {
+    /// Whether somebody has taken the lane since.
+    pub(crate) fn is_fenced_by(&self, checkpoint: &Checkpoint) -> bool {
+        let fence = self.fence.load(Ordering::Acquire);
+        fence != 0 && checkpoint.version.fence > fence
+    }
 }
 
 /// How a runner ended.
@@ -78,6 +90,7 @@ pub(crate) struct Runner {
     pub(crate) alone: AlonePermit,
     pub(crate) tasks: TaskTracker,
     pub(crate) release: CancellationToken,
+    pub(crate) lost: CancellationToken,
     pub(crate) cancel: CancellationToken,
     pub(crate) shown: Arc<Shown>,
     /// Told when the runner has become idle, has adopted a revision or ended.
@@ -211,6 +224,7 @@ impl Shift {
                 biased;
                 Some(happened) = self.inbox.recv() => Some(happened),
                 Some(happened) = self.under_way.next(), if !self.under_way.is_empty() => Some(happened),
+                () = self.runner.lost.cancelled(), if !self.lane.is_lost() => { self.lose(); None }
                 () = self.runner.release.cancelled(), if !self.unfit => { self.unfit = true; self.lane.release(); None }
                 () = self.changed.changed() => { self.changes(); None }
                 () = self.end.changed(), if self.at_end.is_some() => None,
@@ -598,8 +612,7 @@ impl Shift {
                 }
             }
             Happened::Committed(Ok(CommitOutcome::Fenced(_)) | Err(_)) => {
-                tracing::info!(subscription = %self.record.name, lane = %self.runner.place.lane, "the lane is another's");
-                self.lane.fenced();
+                self.lose();
             }
             Happened::Alone(permit) => {
                 self.asking_alone = false;
@@ -630,6 +643,11 @@ impl Shift {
         }
     }
 
+    fn lose(&mut self) {
+        tracing::info!(subscription = %self.record.name, lane = %self.runner.place.lane, "the lane is another's");
+        self.lane.fenced();
+    }
+
     fn busy(&self) {
         self.runner.shown.idle_until.store(BUSY, Ordering::Release);
     }
@@ -639,6 +657,9 @@ impl Shift {
         shown.running.store(self.lane.running() as u64, Ordering::Relaxed);
         shown.cursor.store(self.lane.cursor(), Ordering::Release);
         shown.broken.store(self.lane.is_broken().into(), Ordering::Relaxed);
+        if !self.lane.is_taking() {
+            shown.fence.store(self.lane.stored().version.fence, Ordering::Release);
+        }
         shown.saturated.store(self.lane.is_saturated().into(), Ordering::Relaxed);
         let now = self.runner.place.seam.steady();
         let idle = self.lane.is_idle(now) && (self.at_end.is_some() || self.runner.work.is_paused());
