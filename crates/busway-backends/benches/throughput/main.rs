@@ -1,8 +1,7 @@
 //! What publishing and delivering cost on SQLite and in memory: the rows of a table for `benches/README.md`.
 //!
-//! `cargo bench -p busway-backends --bench throughput [-- part…]`; the parts are `sqlite`, `memory` and `growth`, which
-//! takes minutes and is left out unless named. Files go to the system's folder for temporary ones, or to
-//! `BUSWAY_BENCH_DIR`.
+//! `cargo bench -p busway-backends --bench throughput [-- part…]`; the parts are `sqlite`, `memory` and `growth`. Files go
+//! to the system's folder for temporary ones, or to `BUSWAY_BENCH_DIR`.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot be set up fails")]
 
@@ -28,7 +27,8 @@ async fn main() {
     if is_named(memory::ALONE) {
         return memory::alone().await;
     }
-    let (sqlite, memory) = (named.is_empty() || is_named("sqlite"), named.is_empty() || is_named("memory"));
+    let wanted = |part: &str| named.is_empty() || is_named(part);
+    let (sqlite, memory) = (wanted("sqlite"), wanted("memory"));
     let (mut publish, mut deliver) = (publish::Publish::new(), deliver::Deliver::new());
     let mut in_memory = memory::InMemory::new();
     for round in 1..=ROUNDS {
@@ -51,7 +51,7 @@ async fn main() {
     if memory {
         in_memory.print();
     }
-    if is_named("growth") {
+    if wanted("growth") {
         growth::measure(folder().path(), ROUNDS).await;
     }
 }
