@@ -46,7 +46,11 @@ async fn round(inner: &Inner, watch: &mut Watch) -> Result<bool> {
     let operations = inner.stores.checkpoints.operations().await?;
     let running = || operations.iter().filter(|operation| operation.state == OperationState::Running);
     for operation in running() {
-        more |= inner.step(operation).await?;
+        // One that is held up holds up no other.
+        match inner.step(operation).await {
+            Ok(again) => more |= again,
+            Err(error) => tracing::warn!(%error, id = %operation.id, kind = operation.kind, "an operation is held up"),
+        }
     }
     // A replay whose operation was given up, or is not known any more, goes.
     let replays: Vec<_> = inner.registry.load().replays().cloned().collect();

@@ -31,7 +31,10 @@ impl Engine {
     /// Runs a dead letter again, its attempts from 1; it leaves the list once acknowledged.
     pub async fn retry_dead_letter(&self, owner: Option<&Owner>, id: u64) -> Result<()> {
         let letter = self.dead_letter(owner, id).await?;
-        self.inner.ask_for(&[letter], Bulk::Retry).await?;
+        if self.inner.ask_for(&[letter], Bulk::Retry).await? == 0 {
+            let detail = format!("the subscription of dead letter {id} is gone: it can only be discarded");
+            return Err(Error::new(ErrorKind::NotFound, detail));
+        }
         self.inner.beat_now().await;
         Ok(())
     }
@@ -56,9 +59,10 @@ impl Engine {
 }
 
 impl Inner {
-    /// Leaves requests for the lanes of these dead letters; those whose subscription is gone are dropped, if
-    /// that is what is asked.
-    pub(crate) async fn ask_for(&self, letters: &[DeadLetter], bulk: Bulk) -> Result<()> {
+    /// Leaves requests for the lanes of these dead letters, and says of how many. Those whose subscription is gone are
+    /// dropped if that is what is asked, and else left alone.
+    pub(crate) async fn ask_for(&self, letters: &[DeadLetter], bulk: Bulk) -> Result<usize> {
+        let mut asked = 0;
         let mut pulled: BTreeSet<(SubscriptionId, LaneId)> = BTreeSet::new();
         let seen = self.registry.load_full();
         if letters.iter().any(|letter| seen.get(letter.subscription).is_none()) {
@@ -68,20 +72,10 @@ impl Inner {
         for letter in letters {
             let registry = self.registry.load();
             let Some(record) = registry.get(letter.subscription) else {
-                match bulk {
-                    Bulk::Discard => {
-                        self.stores.checkpoints.drop_dead_letter(letter.id).await?;
-                        continue;
-                    }
-                    Bulk::Retry if letters.len() > 1 => continue,
-                    Bulk::Retry => {
-                        let detail = format!(
-                            "the subscription `{}` of dead letter {} is gone: it can only be discarded",
-                            letter.name, letter.id
-                        );
-                        return Err(Error::new(ErrorKind::NotFound, detail));
-                    }
+                if bulk == Bulk::Discard {
+                    self.stores.checkpoints.drop_dead_letter(letter.id).await?;
                 }
+                continue;
             };
             let (seq, key) = (letter.entry.seq, letter.key.0);
             let kind = match bulk {
@@ -89,6 +83,7 @@ impl Inner {
                 Bulk::Discard => RequestKind::Discard { seq, key },
             };
             self.stores.checkpoints.request(record.id, letter.entry.lane, kind).await?;
+            asked += 1;
             if record.definition.mode == Mode::Pull {
                 pulled.insert((record.id, letter.entry.lane));
             }
@@ -99,6 +94,6 @@ impl Inner {
                 self.carry_out_requests(&record, lane).await?;
             }
         }
-        Ok(())
+        Ok(asked)
     }
 }

@@ -83,15 +83,20 @@ pub(crate) async fn attend(inner: Arc<Inner>) {
     let mut watch = Watch::default();
     loop {
         let poked = inner.poke.notified();
-        if let Err(error) = beat(&inner, &mut watch).await {
-            tracing::warn!(%error, "the heartbeat failed");
-        }
+        // One that fails is soon repeated: silent for a lease, this member counts as lost.
+        let pause = match beat(&inner, &mut watch).await {
+            Ok(()) => inner.config.lease / 3,
+            Err(error) => {
+                tracing::warn!(%error, "the heartbeat failed, trying again");
+                inner.config.lease / 12
+            }
+        };
         inner.beats.raise();
         tokio::select! {
             biased;
             () = inner.stop.cancelled() => return,
             () = poked => {}
-            () = inner.seam.clock().sleep(inner.config.lease / 3) => {}
+            () = inner.seam.clock().sleep(pause) => {}
         }
     }
 }
@@ -101,6 +106,11 @@ async fn beat(inner: &Arc<Inner>, watch: &mut Watch) -> Result<()> {
     let works = inner.works();
     let serves = works.iter().filter(|(_, work)| !work.unfit.load(Ordering::Acquire)).map(|(id, _)| *id).collect();
     let me = MemberRecord { counter: watch.counter, serves, ..inner.member.clone() };
+    // Who holds a lane was a member before: read in this order, a holder that is no member has left.
+    let held = match works.is_empty() {
+        true => Ok(Vec::new()),
+        false => inner.stores.checkpoints.checkpoints(None).await,
+    };
     let pulse = inner.stores.checkpoints.pulse(&me).await?;
     if watch.changes != Some(pulse.changes) {
         inner.reload().await?;
@@ -112,18 +122,21 @@ async fn beat(inner: &Arc<Inner>, watch: &mut Watch) -> Result<()> {
         inner.stores.checkpoints.remove_member(id).await?;
     }
     inner.living.store(Arc::new(living.values().cloned().collect()));
-    if !works.is_empty() && !inner.stop.is_cancelled() {
-        assign(inner, &living).await?;
+    if !inner.stop.is_cancelled() {
+        assign(inner, &living, held?);
     }
     Ok(())
 }
 
 /// Takes the lanes that are this process's and free, gives back those that are not its any more, and lets go of those
 /// that others have taken.
-async fn assign(inner: &Arc<Inner>, living: &BTreeMap<MemberId, MemberRecord>) -> Result<()> {
-    let checkpoints = inner.stores.checkpoints.checkpoints(None).await?;
+fn assign(
+    inner: &Arc<Inner>,
+    living: &BTreeMap<MemberId, MemberRecord>,
+    held: Vec<(SubscriptionId, LaneId, Checkpoint)>,
+) {
     let works = inner.works();
-    for (id, lane, checkpoint) in checkpoints {
+    for (id, lane, checkpoint) in held {
         let Some(work) = works.get(&id) else { continue };
         let serving = living.values().filter(|member| member.serves.contains(&id)).map(|member| &member.id);
         let owner = owner_of(serving, id, lane);
@@ -134,12 +147,11 @@ async fn assign(inner: &Arc<Inner>, living: &BTreeMap<MemberId, MemberRecord>) -
             Some(handle) if handle.shown.is_fenced_by(&checkpoint) => handle.lost.cancel(),
             Some(handle) if !mine => handle.release.cancel(),
             None if mine && is_free(&checkpoint, inner.member.id, living) => {
-                lanes.insert(lane, start(inner, work, lane));
+                lanes.insert(lane, start(inner, work, lane, checkpoint.version.fence));
             }
             _ => {}
         }
     }
-    Ok(())
 }
 
 /// A lane is free if it was given back, or if who holds it does not live. What this process holds by the
@@ -148,7 +160,7 @@ fn is_free(checkpoint: &Checkpoint, me: MemberId, living: &BTreeMap<MemberId, Me
     checkpoint.released || checkpoint.holder.is_none_or(|holder| holder == me || !living.contains_key(&holder))
 }
 
-fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
+fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId, fence: u64) -> LaneHandle {
     let record = work.record();
     let name = record.name.clone();
     let (release, lost, cancel) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -159,6 +171,7 @@ fn start(inner: &Arc<Inner>, work: &Arc<Work>, lane: LaneId) -> LaneHandle {
         reader: Arc::clone(&inner.reader),
         limits: inner.limits(),
         member: inner.member.id,
+        fence,
         alone: inner.alone.clone(),
         tasks: inner.runs.clone(),
         release: release.clone(),

@@ -87,6 +87,8 @@ pub(crate) struct Runner {
     pub(crate) reader: Arc<Reader>,
     pub(crate) limits: Limits,
     pub(crate) member: busway_core::MemberId,
+    /// The fence by which the lane was free to be taken.
+    pub(crate) fence: u64,
     pub(crate) alone: AlonePermit,
     pub(crate) tasks: TaskTracker,
     pub(crate) release: CancellationToken,
@@ -139,7 +141,7 @@ struct Shift {
 }
 
 impl Runner {
-    /// Takes the lane and works on it until it is given back or lost.
+    /// Takes the lane, unless another was quicker, and works on it until it is given back or lost.
     pub(crate) async fn run(self) -> Ended {
         let stirred = Arc::clone(&self.stirred);
         let shown = Arc::clone(&self.shown);
@@ -160,6 +162,9 @@ impl Runner {
         let record = self.work.record();
         let stores = &self.place.stores;
         let Some(stored) = stores.checkpoints.lane(record.id, self.place.lane).await? else { return Ok(None) };
+        if stored.checkpoint.version.fence != self.fence {
+            return Ok(None);
+        }
         let heads = stores.log.heads().await?;
         let end = heads.seqs[usize::from(self.place.lane.0)].min(self.work.last(self.place.lane));
         let now = self.place.seam.steady();

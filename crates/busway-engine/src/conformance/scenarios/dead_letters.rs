@@ -230,6 +230,34 @@ pub(super) async fn many_dead_letters_are_discarded(stage: &Stage) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn a_dead_letter_whose_subscription_is_gone_holds_up_no_other(stage: &Stage) -> Outcome {
+    let (member, book) = (stage.join().await?, Book::default());
+    let mended = Arc::new(AtomicBool::new(false));
+    for of in ["gone", "s"] {
+        member.work(stage, of, &run(), &book, until_mended(&mended, |_| true)).await?;
+    }
+    stage.publish(&member, vec![event(1)]).await?;
+    stage.until("both are dead", async || Ok(stage.letters().await?.len() == 2)).await?;
+    stage.drive(member.engine.remove(&ALL, &name("gone"), true)).await?;
+    mended.store(true, Ordering::Relaxed);
+    let mut operations = Vec::new();
+    for of in ["gone", "s"] {
+        let query = DeadLetterQuery { name: Some(name(of)), ..DeadLetterQuery::default() };
+        operations.push(stage.drive(member.engine.retry_dead_letters(query)).await?);
+    }
+    for operation in operations {
+        stage
+            .until("the operation is done", async || {
+                Ok(member.engine.operation(None, operation).await?.state == OperationState::Done)
+            })
+            .await?;
+    }
+    stage.until("the other is acknowledged", async || Ok(stage.letters().await?.len() == 1)).await?;
+    let left = stage.letters().await?.remove(0);
+    ensure_eq!(left.name, name("gone"), "whose dead letter is left");
+    Ok(())
+}
+
 /// Shows this event as one that cannot be decoded.
 struct Garbles(Vec<u64>);
 

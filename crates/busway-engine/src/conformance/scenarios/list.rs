@@ -79,6 +79,7 @@ macro_rules! __engine_scenarios {
                 a_blocked_key_goes_on_once_its_dead_letter_is_discarded
                 many_dead_letters_are_retried_also_when_their_member_is_gone
                 many_dead_letters_are_discarded
+                a_dead_letter_whose_subscription_is_gone_holds_up_no_other
                 an_entry_that_cannot_be_decoded_is_dead_lettered_once_and_the_stream_goes_on
             }
             definitions {
@@ -143,6 +144,7 @@ macro_rules! __engine_scenarios {
             takeover {
                 a_killed_members_lanes_are_taken_over_within_two_leases
                 a_member_that_stood_still_past_its_lease_overwrites_nothing
+                a_member_that_stood_still_while_idle_takes_its_lanes_anew
                 an_event_that_kills_its_process_is_dead_after_its_attempts
                 a_killed_member_charges_no_event_that_it_ran_beside_others
             }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use busway_core::{DeadCause, conformance::Outcome};
+use busway_core::{DeadCause, Definition, Retry, conformance::Outcome};
 
 use super::{
     acting::{Act, Book},
@@ -57,6 +57,26 @@ pub(super) async fn a_member_that_stood_still_past_its_lease_overwrites_nothing(
     stage.publish(&two, (60..80).map(|n| keyed(n, &format!("k{}", n % 10))).collect()).await?;
     stage.settled().await?;
     stage.judged(&[stage.bounds("s", 3, true)]).await.map(|_| ())
+}
+
+pub(super) async fn a_member_that_stood_still_while_idle_takes_its_lanes_anew(stage: &Stage) -> Outcome {
+    let [first, second] = [Book::default(), Book::default()];
+    let definition = Definition { retry: Retry::fixed(Duration::from_secs(30)).attempts(5).jitter(0.0), ..run() };
+    let one = stage.join().await?;
+    one.work(stage, "s", &definition, &first, |_| Act::Done).await?;
+    stage.publish(&one, (0..10).map(|n| keyed(n, &format!("k{n}"))).collect()).await?;
+    stage.settled().await?;
+    one.freeze();
+    let two = stage.join().await?;
+    two.work(stage, "s", &definition, &second, |_| Act::Fail).await?;
+    stage.publish(&two, (10..20).map(|n| keyed(n, &format!("k{n}"))).collect()).await?;
+    stage.until("the other has taken over", async || Ok(second.begun() >= 10)).await?;
+    two.leave(stage).await?;
+    one.thaw();
+    // Nothing more is published: what it missed it has to find by itself.
+    stage.settled().await?;
+    ensure_eq!(sorted(first.numbers()), (0..20).collect::<Vec<_>>(), "what the first acknowledged");
+    stage.judged(&[stage.bounds("s", 5, true)]).await.map(|_| ())
 }
 
 pub(super) async fn an_event_that_kills_its_process_is_dead_after_its_attempts(stage: &Stage) -> Outcome {
