@@ -45,7 +45,7 @@ impl fmt::Display for Figures {
 }
 
 /// Prints what was measured with its goal: a range for its median or, beside another figure, for the median of their
-/// ratios.
+/// ratios. Without a goal (`..`) it is only told.
 pub(crate) fn row(what: &str, ours: &Figures, beside: Option<(&str, &Figures)>, goal: impl RangeBounds<f64>) {
     let (beside, median, unit) = match beside {
         Some((name, theirs)) => {
@@ -57,9 +57,14 @@ pub(crate) fn row(what: &str, ours: &Figures, beside: Option<(&str, &Figures)>, 
     let wanted = match (goal.start_bound(), goal.end_bound()) {
         (Bound::Included(least), _) => format!("at least {}{unit}", number(*least)),
         (_, Bound::Excluded(most)) => format!("below {}{unit}", number(*most)),
+        (Bound::Unbounded, Bound::Unbounded) => "–".to_owned(),
         _ => unreachable!("a goal is at least something or below something"),
     };
-    let met = if goal.contains(&median) { "yes" } else { "**no**" };
+    let met = match (wanted.as_str(), goal.contains(&median)) {
+        ("–", _) => "–",
+        (_, true) => "yes",
+        (_, false) => "**no**",
+    };
     println!("| {what} | {ours} | {beside} | {wanted} | {met} |");
 }
 

@@ -1,40 +1,29 @@
-//! An engine over a store of its own.
+//! An engine over a store of its own. The benches of all backends share it.
 
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use busway_backends::sqlite::{self, Sqlite};
-use busway_core::{Definition, Mode, NewEvent, Owner, Patterns, Seam, Start, Stores, SubscriptionName, memory::Memory};
+use busway_core::{Definition, Mode, NewEvent, Owner, Patterns, Seam, Start, Stores, SubscriptionName};
 use busway_engine::{BoxFuture, Config, Delivery, Engine, Handler, Outcome};
-
-use crate::LANES;
 
 pub(crate) struct Bus {
     pub(crate) engine: Engine,
-    sqlite: Option<Arc<Sqlite>>,
+    /// Closes the store.
+    closing: BoxFuture<()>,
 }
 
 impl Bus {
-    /// On a file, made if missing.
-    pub(crate) async fn sqlite(file: &Path) -> Self {
-        let config = sqlite::Config { lanes: Some(LANES), ..sqlite::Config::new(file) };
-        let store = Sqlite::open(config, Seam::system()).await.unwrap();
-        Self { engine: engine(store.stores()).await, sqlite: Some(store) }
-    }
-
-    /// In memory, as it is if nothing is said.
-    pub(crate) async fn memory() -> Self {
-        Self { engine: engine(Memory::new(Seam::system()).stores()).await, sqlite: None }
+    /// `closing` is what ends the store.
+    pub(crate) async fn start(stores: Stores, closing: impl Future<Output = ()> + Send + 'static) -> Self {
+        let engine = Engine::start(stores, Config::default(), Seam::system()).await.unwrap();
+        Self { engine, closing: Box::pin(closing) }
     }
 
     pub(crate) async fn close(self) {
         self.engine.shutdown().await.unwrap();
-        if let Some(store) = self.sqlite {
-            store.close().await;
-        }
+        self.closing.await;
     }
 
     /// Makes a subscription that starts there; nobody works on it yet.
@@ -89,10 +78,6 @@ impl Bus {
         }
         tasks.join_all().await;
     }
-}
-
-async fn engine(stores: Stores) -> Engine {
-    Engine::start(stores, Config::default(), Seam::system()).await.unwrap()
 }
 
 fn named(name: &str) -> SubscriptionName {

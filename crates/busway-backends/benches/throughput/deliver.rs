@@ -5,7 +5,7 @@ use std::path::Path;
 use busway_core::Start;
 
 use crate::{
-    bus::Bus,
+    store,
     table::{Figures, row},
 };
 
@@ -23,7 +23,7 @@ impl Deliver {
 
     /// Opens the file anew, so that nothing is at hand from publishing.
     pub(crate) async fn round(&mut self, file: &Path) {
-        let bus = Bus::sqlite(file).await;
+        let bus = store::sqlite(file).await;
         let events = bus.engine.stores().log.heads().await.unwrap().seqs.iter().sum::<u64>() as usize;
         let took = bus.deliver(&TWELVE[..1], Start::Earliest, events).await;
         self.one.add(events as f64 / took.as_secs_f64());

@@ -6,7 +6,7 @@ use busway_core::Start;
 
 use crate::{
     bus::Bus,
-    events,
+    events, store,
     table::{Figures, row},
 };
 
@@ -25,12 +25,12 @@ struct Rates {
 
 /// A large log that stays beside a small one that is made anew each round.
 pub(crate) async fn measure(folder: &Path, rounds: usize) {
-    let large = Bus::sqlite(&folder.join("large.db")).await;
+    let large = store::sqlite(&folder.join("large.db")).await;
     publish(&large, LARGE).await;
     let (mut at_large, mut at_small) = (Rates::new(), Rates::new());
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds} on a large log and a small one");
-        let small = Bus::sqlite(&folder.join(format!("small-{round}.db"))).await;
+        let small = store::sqlite(&folder.join(format!("small-{round}.db"))).await;
         publish(&small, SMALL).await;
         at_small.round(&small).await;
         at_large.round(&large).await;

@@ -12,6 +12,7 @@ mod growth;
 mod memory;
 mod publish;
 mod raw;
+mod store;
 #[path = "../../../../benches/table.rs"]
 mod table;
 

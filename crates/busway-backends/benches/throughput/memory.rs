@@ -8,8 +8,7 @@ use std::{
 use busway_core::{NewEvent, Start};
 
 use crate::{
-    bus::Bus,
-    events,
+    events, store,
     table::{Figures, row},
 };
 
@@ -43,7 +42,7 @@ impl InMemory {
 
 /// Prints how many events a second are published and delivered.
 pub(crate) async fn alone() {
-    let bus = Bus::memory().await;
+    let bus = store::memory().await;
     let mut events = events::new(EVENTS);
     let batches: Vec<Vec<NewEvent>> = (0..EVENTS / BATCH).map(|_| events.by_ref().take(BATCH).collect()).collect();
     bus.subscribe("one", Start::Latest).await;

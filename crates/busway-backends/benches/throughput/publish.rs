@@ -13,9 +13,9 @@ use busway_engine::Engine;
 use tokio::task::JoinSet;
 
 use crate::{
-    bus::Bus,
     events,
     raw::Loop,
+    store,
     table::{Figures, row},
 };
 
@@ -69,11 +69,11 @@ impl Publish {
 
     /// Fills `file`, and files for the raw loop beside it.
     pub(crate) async fn round(&mut self, file: &Path) {
-        let bus = Bus::sqlite(file).await;
+        let bus = store::sqlite(file).await;
         let mut raw = Vec::new();
         for name in ["raw.db", "alike.db"] {
             let file = file.with_file_name(name);
-            Bus::sqlite(&file).await.close().await;
+            store::sqlite(&file).await.close().await;
             raw.push(Loop::open(&file));
         }
         let mut paces: [Pace; 5] = Default::default();

@@ -1,7 +1,7 @@
-//! What the server does in a process of its own, on SQLite: the rows of a table for `benches/README.md`.
+//! What the server does in a process of its own: the rows of a table for `benches/README.md`.
 //!
-//! `cargo bench -p busway-cli --bench server [-- part…]`; the parts are `pull` and `idle`. Data goes to the system's
-//! folder for temporary files, or to `BUSWAY_BENCH_DIR`.
+//! `cargo bench -p busway-cli --bench server [-- part…]`; the parts are `pull` and `idle`, on SQLite, and `pull-postgres`.
+//! Data goes to the system's folder for temporary files, or to `BUSWAY_BENCH_DIR`.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot be set up fails")]
 
@@ -18,6 +18,9 @@ fn main() {
     let wanted = |part: &str| named.is_empty() || named.iter().any(|named| named == part);
     if wanted("pull") {
         pull::measure();
+    }
+    if wanted("pull-postgres") {
+        pull::measure_on_postgres();
     }
     if wanted("idle") {
         idle::measure();

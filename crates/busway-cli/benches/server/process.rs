@@ -24,7 +24,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// On SQLite.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With these variables.
+    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = match std::env::var_os("BUSWAY_BENCH_DIR") {
             Some(folder) => tempfile::tempdir_in(folder),
             None => tempfile::tempdir(),
@@ -33,7 +39,7 @@ impl Server {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = busway();
         command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(folder.path().join("data"));
-        command.current_dir(folder.path()).stderr(Stdio::null());
+        command.current_dir(folder.path()).stderr(Stdio::null()).envs(variables.iter().copied());
         let begun = Instant::now();
         let mut child = command.spawn().unwrap();
         while !is_ready(address).unwrap_or(false) {
