@@ -38,6 +38,6 @@ pub struct Capabilities {
     pub prune: bool,
     /// Several processes may open the same store.
     pub shared: bool,
-    /// Most appends that may usefully be under way at once from one process.
+    /// Most appends that may usefully be under way at once from one process, of different lanes if there are as many.
     pub parallel_appends: usize,
 }

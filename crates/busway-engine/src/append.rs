@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use busway_core::{Appended, Error, ErrorKind, Event, Log, Result, Seam};
+use busway_core::{Appended, Error, ErrorKind, Event, Log, Result, Seam, lane_of};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -13,22 +13,34 @@ use tokio_util::task::TaskTracker;
 const REPEATS: u32 = 8;
 
 /// Group commit: what publishers bring while one append is under way goes with the next.
+///
+/// Appends that run side by side are of different lanes as far as they can be: a store that locks lanes would only make
+/// them wait for each other.
 #[derive(Debug)]
 pub(crate) struct Appender {
     queue: Mutex<Queue>,
     room: Arc<Semaphore>,
     queue_size: usize,
     batch: usize,
+    /// Lanes of the log.
+    lanes: u16,
+    /// Appends that may be under way at once, of each line.
     parallel: usize,
     tasks: TaskTracker,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
+    lines: Vec<Line>,
+    closed: bool,
+}
+
+/// What waits, of some of the lanes or of all.
+#[derive(Debug, Default)]
+struct Line {
     groups: VecDeque<Group>,
     /// Appends under way.
     appending: usize,
-    closed: bool,
 }
 
 /// The events of one publisher: all or none.
@@ -39,13 +51,16 @@ struct Group {
 }
 
 impl Appender {
-    pub(crate) fn new(batch: usize, queue_size: usize, parallel: usize, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(batch: usize, queue_size: usize, log: &dyn Log, tasks: TaskTracker) -> Self {
+        let (lanes, parallel) = (log.lanes(), log.capabilities().parallel_appends.max(1));
+        let lines = if usize::from(lanes) < parallel { 1 } else { parallel };
         Self {
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue { lines: (0..lines).map(|_| Line::default()).collect(), closed: false }),
             room: Arc::new(Semaphore::new(queue_size)),
             queue_size,
             batch: batch.max(1),
-            parallel: parallel.max(1),
+            lanes,
+            parallel: parallel / lines,
             tasks,
         }
     }
@@ -61,19 +76,21 @@ impl Appender {
         let weight = u32::try_from(events.len().min(self.queue_size)).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(weight).await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
-        let lead = {
+        let (at, lead) = {
             let mut queue = self.lock();
             if queue.closed {
                 return Err(closed());
             }
-            queue.groups.push_back(Group { events, reply });
-            let lead = queue.appending < self.parallel;
-            queue.appending += usize::from(lead);
-            lead
+            let at = self.line_of(&events) % queue.lines.len();
+            let line = &mut queue.lines[at];
+            line.groups.push_back(Group { events, reply });
+            let lead = line.appending < self.parallel;
+            line.appending += usize::from(lead);
+            (at, lead)
         };
         if lead {
             // A task of its own: the publisher who happens to come first may go away.
-            self.tasks.spawn(Arc::clone(self).lead(Arc::clone(log), seam.clone()));
+            self.tasks.spawn(Arc::clone(self).lead(at, Arc::clone(log), seam.clone()));
         }
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -83,13 +100,19 @@ impl Appender {
         self.lock().closed = true;
     }
 
+    /// A publisher's events go together, so the first one's lane counts.
+    fn line_of(&self, events: &[Arc<Event>]) -> usize {
+        let lane = |event: &Arc<Event>| lane_of(&event.tenant, event.key.as_ref(), &event.event_type, self.lanes);
+        events.first().map_or(0, |event| usize::from(lane(event).0))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends batch after batch until nothing waits.
-    async fn lead(self: Arc<Self>, log: Arc<dyn Log>, seam: Seam) {
-        while let Some(groups) = self.next() {
+    /// Appends batch after batch of a line until nothing waits in it.
+    async fn lead(self: Arc<Self>, at: usize, log: Arc<dyn Log>, seam: Seam) {
+        while let Some(groups) = self.next(at) {
             let several = groups.len() > 1;
             store(&log, &seam, groups).await;
             if several {
@@ -99,19 +122,20 @@ impl Appender {
         }
     }
 
-    fn next(&self) -> Option<Vec<Group>> {
+    fn next(&self, at: usize) -> Option<Vec<Group>> {
         let mut queue = self.lock();
+        let line = &mut queue.lines[at];
         let mut groups = Vec::new();
         let mut events = 0;
-        while let Some(group) = queue.groups.front() {
+        while let Some(group) = line.groups.front() {
             if !groups.is_empty() && events + group.events.len() > self.batch {
                 break;
             }
             events += group.events.len();
-            groups.extend(queue.groups.pop_front());
+            groups.extend(line.groups.pop_front());
         }
         if groups.is_empty() {
-            queue.appending -= 1;
+            line.appending -= 1;
             return None;
         }
         Some(groups)

@@ -81,8 +81,7 @@ impl Engine {
     pub async fn start(stores: Stores, config: Config, seam: Seam) -> Result<Self> {
         let opened = stores.log.heads().await?;
         let services = TaskTracker::new();
-        let parallel = stores.log.capabilities().parallel_appends;
-        let appender = Appender::new(config.append_batch, config.append_queue, parallel, services.clone());
+        let appender = Appender::new(config.append_batch, config.append_queue, &*stores.log, services.clone());
         let member = MemberRecord {
             id: MemberId(seam.id()),
             name: format!("{}@{}:{}", config.app, hostname(), std::process::id()),
