@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use busway_core::{Seq, TurnId};
+use foldhash::fast::RandomState;
 
 use super::{
     BEYOND, Item,
@@ -243,7 +244,7 @@ impl<E> Stream<E> {
 
     /// Unsettled events per tenant: the one with the most, and how many.
     pub(super) fn loudest(&self) -> Option<(TurnId, usize)> {
-        let mut counts = BTreeMap::new();
+        let mut counts: HashMap<TurnId, usize, RandomState> = HashMap::default();
         for slot in self.slots.iter().filter(|slot| !slot.passable()) {
             *counts.entry(slot.item.turn).or_insert(0) += 1;
         }
