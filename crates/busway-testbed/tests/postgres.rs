@@ -1,5 +1,7 @@
 //! A private PostgreSQL does what tests ask of it, and is gone with them.
 
+#![allow(clippy::unwrap_used, reason = "a server that cannot be used ends its test")]
+
 use std::{
     env, fs,
     io::{BufRead, BufReader},
@@ -9,7 +11,8 @@ use std::{
 };
 
 use busway_testbed::postgres::{Server, VARIABLE};
-use tokio_postgres::NoTls;
+use tokio::task::block_in_place;
+use tokio_postgres::{Client, NoTls, error::SqlState};
 
 /// Waits for what is bound to come, a minute at most.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -82,6 +85,52 @@ async fn what_was_committed_outlives_a_crash_and_what_was_not_does_not() {
     server.start_again();
     let rows = database.client().await.query("select n from t", &[]).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_follows_can_be_read_and_takes_over() {
+    let Some(mut primary) = Server::start() else { return };
+    let database = primary.database();
+    let client = database.client().await;
+    client.batch_execute("create table kept (n int)").await.unwrap();
+    let standby = block_in_place(|| primary.standby());
+    let sql = "alter system set synchronous_standby_names = '*'";
+    client.batch_execute(sql).await.unwrap();
+    client.batch_execute("select pg_reload_conf()").await.unwrap();
+    let is_followed = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+    let begun = Instant::now();
+    while client.query_one(is_followed, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody follows");
+    }
+    client.batch_execute("set synchronous_commit = remote_apply; insert into kept values (7)").await.unwrap();
+    let reading = connected(&standby.url(&database.name)).await;
+    assert_eq!(number(&reading, "select n from kept").await, 7);
+    let refused = reading.batch_execute("insert into kept values (8)").await.unwrap_err();
+    assert_eq!(refused.code().map(SqlState::code), Some("25006"));
+    block_in_place(|| primary.stop_immediate());
+    assert!(reading.query_one("select pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
+    reading.batch_execute("insert into kept values (8)").await.unwrap();
+    assert_eq!(number(&reading, "select sum(n)::int from kept").await, 15);
+}
+
+async fn connected(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn number(client: &Client, question: &str) -> i32 {
+    client.query_one(question, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_database_is_set_for_the_sessions_that_come() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    database.set("search_path", "it's");
+    let found = database.client().await.query_one("show search_path", &[]).await.unwrap();
+    assert!(found.get::<_, &str>(0).contains("it's"));
+    assert!(database.url.contains(&format!("@{}/", server.address())));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use busway_core::{Error, ErrorKind, Result};
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use super::{
     error::chain,
@@ -103,7 +103,7 @@ impl Config {
             }
         }
         config.native = url.without_others(&native).parse().map_err(unreadable)?;
-        config.complete();
+        config.complete(native.iter().any(|name| name == "target_session_attrs"));
         config.check()?;
         Ok(config)
     }
@@ -144,9 +144,14 @@ impl Config {
         Ok(())
     }
 
-    /// Sets what keeps a dead connection from being waited for, where the URL says nothing.
-    fn complete(&mut self) {
+    /// Sets what keeps a dead connection from being waited for, where the URL says nothing; and of several hosts the one
+    /// that takes writes is used, unless it says otherwise.
+    fn complete(&mut self, says_which_host: bool) {
+        let is_one_of_several = self.hosts() > 1 && !says_which_host;
         let native = &mut self.native;
+        if is_one_of_several {
+            native.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         native.ssl_mode(self.tls.native_mode());
         if native.get_application_name().is_none() {
             native.application_name("busway");
@@ -171,6 +176,17 @@ impl Config {
                 "the PostgreSQL URL names no host; it looks like `postgres://user@host:5432/database`",
             ));
         }
+        let (hosts, addresses) = (self.native.get_hosts().len(), self.native.get_hostaddrs().len());
+        if hosts > 0 && addresses > 0 && hosts != addresses {
+            return Err(invalid(format!("the PostgreSQL URL names {hosts} hosts and {addresses} `hostaddr`")));
+        }
+        let ports = self.native.get_ports().len();
+        if ports > 1 && ports != self.hosts() {
+            return Err(invalid(format!("the PostgreSQL URL names {} hosts and {ports} ports", self.hosts())));
+        }
+        if self.native.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+            return Err(invalid("`target_session_attrs=read-only` leads to a server that takes no events"));
+        }
         if let Some(lanes) = self.lanes.filter(|lanes| !(1..=MOST_LANES).contains(lanes)) {
             return Err(invalid(format!("`lanes={lanes}` is outside 1 to {MOST_LANES}")));
         }
@@ -186,9 +202,18 @@ impl Config {
         self.tls.check()
     }
 
-    /// How long it may take to connect.
-    pub(super) fn connect_timeout(&self) -> Duration {
+    fn hosts(&self) -> usize {
+        self.native.get_hosts().len().max(self.native.get_hostaddrs().len())
+    }
+
+    /// How long it may take to connect to one host.
+    pub(super) fn host_timeout(&self) -> Duration {
         self.native.get_connect_timeout().copied().unwrap_or(self.deadline)
+    }
+
+    /// How long it may take to connect, the last of all hosts being the one that answers.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.host_timeout() * u32::try_from(self.hosts()).unwrap_or(u32::MAX)
     }
 
     /// The server and database, to be shown: `host:port/database`.
@@ -213,22 +238,46 @@ impl Config {
 
     /// The same database, user and settings at another address.
     fn native_at(&self, host: &str, port: u16) -> tokio_postgres::Config {
-        let mut at = tokio_postgres::Config::new();
-        let native = &self.native;
-        at.host(host).port(port).ssl_mode(native.get_ssl_mode()).ssl_negotiation(native.get_ssl_negotiation());
-        at.channel_binding(native.get_channel_binding()).keepalives(native.get_keepalives());
-        at.keepalives_idle(native.get_keepalives_idle());
-        native.get_keepalives_interval().map(|interval| at.keepalives_interval(interval));
-        native.get_keepalives_retries().map(|retries| at.keepalives_retries(retries));
-        native.get_user().map(|user| at.user(user));
-        native.get_password().map(|password| at.password(password));
-        native.get_dbname().or(native.get_user()).map(|database| at.dbname(database));
-        native.get_options().map(|options| at.options(options));
-        native.get_application_name().map(|name| at.application_name(name));
-        native.get_connect_timeout().map(|timeout| at.connect_timeout(*timeout));
-        native.get_tcp_user_timeout().map(|timeout| at.tcp_user_timeout(*timeout));
+        let mut at = nowhere(&self.native);
+        at.host(host).port(port);
         at
     }
+
+    /// One of each host of several.
+    pub(super) fn each_host(&self, native: &tokio_postgres::Config) -> Vec<tokio_postgres::Config> {
+        let (hosts, addresses, ports) = (native.get_hosts(), native.get_hostaddrs(), native.get_ports());
+        let of = |index: usize| {
+            let mut at = nowhere(native);
+            match hosts.get(index) {
+                Some(Host::Tcp(name)) => _ = at.host(name),
+                Some(Host::Unix(folder)) => _ = at.host_path(folder),
+                None => {}
+            }
+            addresses.get(index).map(|address| at.hostaddr(*address));
+            ports.get(index).or(ports.first()).map(|port| at.port(*port));
+            at.target_session_attrs(native.get_target_session_attrs());
+            at
+        };
+        (0..hosts.len().max(addresses.len())).map(of).collect()
+    }
+}
+
+/// The same database, user and settings without an address.
+fn nowhere(native: &tokio_postgres::Config) -> tokio_postgres::Config {
+    let mut at = tokio_postgres::Config::new();
+    at.ssl_mode(native.get_ssl_mode()).ssl_negotiation(native.get_ssl_negotiation());
+    at.channel_binding(native.get_channel_binding()).keepalives(native.get_keepalives());
+    at.keepalives_idle(native.get_keepalives_idle());
+    native.get_keepalives_interval().map(|interval| at.keepalives_interval(interval));
+    native.get_keepalives_retries().map(|retries| at.keepalives_retries(retries));
+    native.get_user().map(|user| at.user(user));
+    native.get_password().map(|password| at.password(password));
+    native.get_dbname().or(native.get_user()).map(|database| at.dbname(database));
+    native.get_options().map(|options| at.options(options));
+    native.get_application_name().map(|name| at.application_name(name));
+    native.get_connect_timeout().map(|timeout| at.connect_timeout(*timeout));
+    native.get_tcp_user_timeout().map(|timeout| at.tcp_user_timeout(*timeout));
+    at
 }
 
 fn listen(value: &str) -> Result<Listen> {

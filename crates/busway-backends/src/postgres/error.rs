@@ -26,6 +26,13 @@ pub(super) fn not_connected(error: NativeError, place: &str) -> Error {
         let (kind, what) = meaning(native, Effect::None);
         return told(kind, what, native, place).with_source(error);
     }
+    if takes_no_writes(&error) {
+        let detail = format!(
+            "no PostgreSQL at {place} that answers takes writes: they are standbys or read-only; promote one, or name the \
+             primary too"
+        );
+        return Error::new(ErrorKind::Unreachable, detail).with_source(error);
+    }
     let (kind, what) = if is_lost(&error) && !is_refused_by_tls(&error) {
         (ErrorKind::Unreachable, "cannot be reached")
     } else {
@@ -84,6 +91,12 @@ pub(super) fn is_lost(error: &NativeError) -> bool {
     error.is_closed()
 }
 
+/// True if `target_session_attrs=read-write` was not met by the last host.
+fn takes_no_writes(error: &NativeError) -> bool {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied && io.raw_os_error().is_none())
+}
+
 /// True if this side did not like the server's certificate, or the server this side's.
 fn is_refused_by_tls(error: &NativeError) -> bool {
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
@@ -119,7 +132,7 @@ fn told(kind: ErrorKind, what: &str, native: &DbError, place: &str) -> Error {
 fn meaning(error: &DbError, effect: Effect) -> (ErrorKind, &'static str) {
     match error.code().code() {
         "53100" => (ErrorKind::StorageFull, "cannot grow, its disk is full"),
-        "25006" => (ErrorKind::StorageFull, "is read-only"),
+        "25006" => (ErrorKind::StorageFull, "is read-only: a standby, or default_transaction_read_only is on"),
         "53300" => {
             (ErrorKind::Overloaded, "has no connection left; lower `pool`, raise max_connections or use a pooler")
         }

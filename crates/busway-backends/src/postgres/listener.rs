@@ -9,6 +9,7 @@ use tokio_postgres::{AsyncMessage, types::Type};
 
 use super::{
     config::Config,
+    connection::Connector,
     error::{Effect, failed, no_answer, not_connected},
     names::Names,
     pool::Pool,
@@ -37,8 +38,9 @@ impl Listener {
     pub(super) async fn open(config: &Config) -> Result<Option<Self>> {
         let Some(native) = config.listening() else { return Ok(None) };
         let (place, within) = (config.place(), config.connect_timeout());
-        let connecting = native.connect(config.tls.connector()?);
-        let connected = tokio::time::timeout(within, connecting).await.map_err(|_| no_answer(&place, within))?;
+        let connector = Connector::new(config, &native)?;
+        let connected = tokio::time::timeout(within, connector.connect()).await;
+        let connected = connected.map_err(|_| no_answer(&place, within))?;
         let (client, mut connection) = connected.map_err(|error| not_connected(error, &place))?;
         let (sender, notes) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {

@@ -26,6 +26,7 @@ mod pool;
 mod read;
 mod requests;
 mod schema;
+mod server;
 mod shared;
 mod sieve;
 mod subscriptions;

@@ -42,7 +42,7 @@ impl Pool {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let names = Names::new(&config.schema);
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let connector = Connector(config.tls.connector()?);
+        let connector = Connector::new(config, &config.native)?;
         let manager = Manager::from_connect(config.native.clone(), connector, settings);
         let connect_timeout = config.connect_timeout();
         let connections = deadpool_postgres::Pool::builder(manager)

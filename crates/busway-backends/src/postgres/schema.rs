@@ -9,13 +9,12 @@ use super::{
     error::{Effect, corrupt, failed, too_late},
     names::{Names, SCHEMA_LOCK},
     pool::Values,
+    server::Server,
 };
 use crate::PendingMigration;
 
 /// How long bringing the schema up to date may take, waiting for another process that does so included.
 const LONGEST: Duration = Duration::from_secs(600);
-/// The oldest server that is used: 14.
-const OLDEST_SERVER: i32 = 140_000;
 
 struct Migration {
     name: &'static str,
@@ -106,28 +105,17 @@ impl Schema {
 
     async fn check_server(&self) -> Result<()> {
         let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                          current_setting('server_encoding'), current_setting('default_transaction_isolation')";
+                          current_setting('server_encoding'), current_setting('default_transaction_isolation'),
+                          pg_is_in_recovery()";
         let row = self.row(sql, &[]).await?;
-        let (number, version): (i32, &str) = (row.get(0), row.get(1));
-        if number < OLDEST_SERVER {
-            let detail = format!("PostgreSQL at {} is {version}; Busway needs 14 or newer", self.place);
-            return Err(Error::new(ErrorKind::BackendTooOld, detail));
-        }
-        let (encoding, isolation): (&str, &str) = (row.get(2), row.get(3));
-        if encoding != "UTF8" {
-            return Err(invalid(format!(
-                "the database at {} stores text as {encoding}; Busway needs UTF8 (CREATE DATABASE … ENCODING 'UTF8')",
-                self.place
-            )));
-        }
-        if isolation != "read committed" {
-            return Err(invalid(format!(
-                "transactions at {} begin as `{isolation}`; Busway needs `read committed` \
-                 (ALTER ROLE … SET default_transaction_isolation = 'read committed')",
-                self.place
-            )));
-        }
-        Ok(())
+        let server = Server {
+            number: row.get(0),
+            version: row.get(1),
+            encoding: row.get(2),
+            isolation: row.get(3),
+            is_standby: row.get(4),
+        };
+        server.check(&self.place)
     }
 
     async fn bring_up(&self, config: &Config) -> Result<Prepared> {

@@ -1,27 +1,24 @@
 use std::sync::{
-    Arc, OnceLock,
+    Arc,
     atomic::{AtomicU64, Ordering},
 };
 
 use busway_backends::postgres::{Config, Postgres, StoredAt};
 use busway_core::{Clock, ManualClock, Result, Seam, Stores, SystemClock, SystemRandom, conformance::Backend};
-use busway_testbed::postgres::{Database, Server};
 
-/// A schema that no other test has, in the one database of this process; its times come from a clock that is held.
+/// A schema that no other test of this process has; its times come from a clock that is held.
 pub(crate) struct FreshSchema {
     url: String,
     clock: Arc<ManualClock>,
 }
 
 impl FreshSchema {
-    /// `options` are further parameters of the URL, each with a `&` before it.
-    pub(crate) fn new(server: &'static Server, lanes: u16, options: &str) -> Self {
-        static DATABASE: OnceLock<Database> = OnceLock::new();
+    /// In the database at this URL; `options` are further parameters of it, each with a `&` before it.
+    pub(crate) fn new(database: &str, lanes: u16, options: &str) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        let database = DATABASE.get_or_init(|| server.database());
         let schema = format!("s{}", MADE.fetch_add(1, Ordering::Relaxed));
-        let mark = if database.url.contains('?') { '&' } else { '?' };
-        let url = format!("{}{mark}schema={schema}&lanes={lanes}&pool=3{options}", database.url);
+        let mark = if database.contains('?') { '&' } else { '?' };
+        let url = format!("{database}{mark}schema={schema}&lanes={lanes}&pool=3{options}");
         Self { url, clock: Arc::new(ManualClock::new(SystemClock::new().now())) }
     }
 }

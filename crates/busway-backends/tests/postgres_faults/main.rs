@@ -1,13 +1,14 @@
-//! What becomes of publishers and subscriptions when PostgreSQL crashes, its connections break, it is moved, or a pooler
-//! stands before it.
+//! What becomes of publishers and subscriptions when PostgreSQL crashes or fails over, its connections break or run out, and
+//! it is moved.
 
 #![allow(clippy::unwrap_used, reason = "a server that cannot be used ends its test")]
 
 mod connections;
 mod crashes;
+mod crowded;
+mod failover;
 mod figures;
 mod numbered;
-mod pooled;
 mod restored;
 mod site;
 mod traffic;

@@ -122,6 +122,11 @@ impl Traffic {
         self.seen.acknowledged()
     }
 
+    /// How often publishers were told of an error when the engine had given up repeating.
+    pub(crate) fn told(&self, code: &str) -> usize {
+        self.seen.told.lock().unwrap().get(code).copied().unwrap_or_default()
+    }
+
     /// What follows is excused by the loss of this process's leases.
     pub(crate) fn may_lose_its_lanes(&self, process: usize) {
         self.seen.note(Record::Suspended { process });

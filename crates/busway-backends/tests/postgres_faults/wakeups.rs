@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use busway_backends::postgres::{Config, Postgres};
 use busway_core::Seam;
-use busway_testbed::{
-    pgbouncer::PgBouncer,
-    postgres::{Database, Server},
-};
+use busway_testbed::{pgbouncer::PgBouncer, postgres::Server};
 use tokio::sync::watch;
 use tracing::{
     Event, Metadata, Subscriber,
@@ -82,11 +79,6 @@ fn with(url: &str, parameter: &str) -> String {
     format!("{url}{}{parameter}", if url.contains('?') { '&' } else { '?' })
 }
 
-fn address(database: &Database) -> &str {
-    let after_login = database.url.rsplit_once('@').map_or(database.url.as_str(), |(_, rest)| rest);
-    after_login.split('/').next().unwrap()
-}
-
 #[tokio::test]
 async fn a_store_says_whether_it_listens_or_polls() {
     let Some(server) = Server::shared() else { return };
@@ -96,5 +88,5 @@ async fn a_store_says_whether_it_listens_or_polls() {
     says(&database.url, LISTENS).await;
     says(&with(&database.url, "listen=off"), POLLS).await;
     says(&pooled, POLLS).await;
-    says(&with(&pooled, &format!("listen={}", address(&database))), LISTENS).await;
+    says(&with(&pooled, &format!("listen={}", server.address())), LISTENS).await;
 }

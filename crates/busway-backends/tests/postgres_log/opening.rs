@@ -2,8 +2,9 @@ use busway_backends::postgres::{Config, Postgres};
 use busway_core::{Durability, ErrorKind, Log};
 use busway_testbed::postgres::Server;
 use futures::future::join_all;
+use tokio_postgres::NoTls;
 
-use crate::stage::{append_one, event, open, try_open, with};
+use crate::stage::{append_one, event, open, soon, try_open, until, with};
 
 #[tokio::test]
 async fn of_eight_processes_that_start_at_once_each_finds_the_same_log() {
@@ -113,7 +114,7 @@ async fn a_database_whose_settings_would_break_promises_is_refused() {
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
     isolated.client().await.batch_execute(kill).await.unwrap();
-    crate::stage::until("appending is refused", async || {
+    until("appending is refused", async || {
         let error = log.append(&[event(uuid::Uuid::now_v7())]).await.unwrap_err();
         error.kind() == ErrorKind::InvalidConfiguration && error.detail().contains("read committed")
     })
@@ -130,6 +131,41 @@ async fn a_read_only_database_is_full() {
     let error = log.append(&[event(uuid::Uuid::now_v7())]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
     assert!(error.detail().contains("read-only"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_a_connection_left_says_so_and_the_way_out() {
+    let few = [("max_connections", "3"), ("superuser_reserved_connections", "0"), ("max_wal_senders", "0")];
+    let builder = few.iter().fold(Server::builder(), |builder, (name, value)| builder.setting(name, value));
+    let Some(server) = builder.start() else { return };
+    let database = server.database();
+    let mut taken = Vec::new();
+    // One that has just ended may still count.
+    soon("every connection is taken", async {
+        while taken.len() < 3 {
+            if let Ok((client, connection)) = tokio_postgres::connect(&database.url, NoTls).await {
+                tokio::spawn(connection);
+                taken.push(client);
+            }
+        }
+    })
+    .await;
+    let error = try_open(&database.url, "pool=2").await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Overloaded, true), "{error}");
+    let way_out = "has no connection left; lower `pool`, raise max_connections or use a pooler";
+    assert!(error.detail().contains(way_out), "{error}");
+    taken.clear();
+    until("it opens once there are connections", async || match try_open(&database.url, "pool=2&listen=off").await {
+        Ok(log) => {
+            append_one(&log).await;
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
+            false
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -80,6 +80,19 @@ impl Builder {
     }
 }
 
+/// A copy of the server at this URL that follows it.
+pub(super) fn follow(primary: &str) -> io::Result<Server> {
+    let process = Process::prepare("standby")?;
+    let data = process.folder().join("data");
+    let mut copy = process.command(&binaries::program("pg_basebackup"))?;
+    copy.args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname", primary, "--pgdata"]).arg(&data);
+    finish(copy, &process)?;
+    let socket = process.folder().to_string_lossy().into_owned();
+    let own = line("unix_socket_directories", &socket);
+    OpenOptions::new().append(true).open(data.join("postgresql.conf"))?.write_all(own.as_bytes())?;
+    Server::start_in(process)
+}
+
 /// One line of `postgresql.conf`.
 fn line(name: &str, value: &str) -> String {
     format!("{name} = '{}'\n", value.replace('\'', "''"))

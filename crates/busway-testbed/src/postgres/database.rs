@@ -30,6 +30,15 @@ impl Database {
     pub async fn client(&self) -> Client {
         client::connect(&self.url).await.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", self.url))
     }
+
+    /// Sets what sessions that begin from now on are set to, also those of a pooler.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn set(&self, setting: &str, value: &str) {
+        let sql = format!("alter database {} set {setting} = '{}'", self.name, value.replace('\'', "''"));
+        client::run(&self.url, &sql).unwrap_or_else(|error| panic!("cannot set {setting} of {}: {error}", self.url));
+    }
 }
 
 /// A name that no other test has, of this process or another.

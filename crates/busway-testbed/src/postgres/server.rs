@@ -4,7 +4,7 @@ use std::{env, io, path::PathBuf, sync::OnceLock};
 
 use super::{
     USER, VARIABLE, binaries,
-    builder::Builder,
+    builder::{Builder, follow},
     client,
     database::{Database, new_name},
     given::Given,
@@ -54,6 +54,16 @@ impl Server {
         shared
     }
 
+    /// The one database of the [shared](Self::shared) server that tests of this process share, each in a schema of its own.
+    ///
+    /// # Panics
+    /// When the server does not start or refuses.
+    #[track_caller]
+    pub fn shared_database() -> Option<&'static Database> {
+        static SHARED: OnceLock<Database> = OnceLock::new();
+        Self::shared().map(|server| SHARED.get_or_init(|| server.database()))
+    }
+
     /// A private server of its own, with the usual settings; see [`Builder::start`].
     #[track_caller]
     pub fn start() -> Option<Self> {
@@ -64,6 +74,18 @@ impl Server {
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// A hot standby: a server of its own that follows this one until it is promoted, by `select pg_promote()`, and can be
+    /// read from meanwhile. Its settings are those of this server. It replicates asynchronously until this server's
+    /// `synchronous_standby_names` is set to `*`.
+    ///
+    /// # Panics
+    /// When it cannot be made or does not start, and for a server that was given.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        assert!(matches!(self.place, Place::Private { .. }), "a server that was given is not ours to copy");
+        follow(&self.url).unwrap_or_else(|error| panic!("no standby of {}: {error}", self.url))
     }
 
     /// In a folder that lies ready.
@@ -121,6 +143,12 @@ impl Server {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         url::with_database(&self.url, database)
+    }
+
+    /// Its `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        url::address(&self.url)
     }
 
     /// Where a program of PostgreSQL is: `psql`, `pgbench`, `pg_dump`, `pg_restore`. Only its name, to be found in the

@@ -47,6 +47,38 @@ fn notifications_are_listened_for_past_a_pooler_as_the_same_user() {
 }
 
 #[test]
+fn of_several_hosts_the_one_that_takes_writes_is_used_and_each_is_waited_for() {
+    let config =
+        Config::from_url("postgres://app:secret@one:1,two:2/shop?connect_timeout=3&options=-cjit%3Doff").unwrap();
+    assert_eq!(config.native.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+    assert_eq!((config.host_timeout(), config.connect_timeout()), (Duration::from_secs(3), Duration::from_secs(6)));
+    assert_eq!(config.place(), "one:1,two:2/shop");
+    let hosts = config.each_host(&config.native);
+    let names: Vec<_> = hosts.iter().map(|host| (host.get_hosts().to_vec(), host.get_ports().to_vec())).collect();
+    let host = |name: &str, port| (vec![Host::Tcp(name.into())], vec![port]);
+    assert_eq!(names, [host("one", 1), host("two", 2)]);
+    for host in hosts {
+        assert_eq!((host.get_user(), host.get_password()), (Some("app"), Some(&b"secret"[..])));
+        assert_eq!((host.get_dbname(), host.get_options()), (Some("shop"), Some("-cjit=off")));
+        assert_eq!(host.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(host.get_connect_timeout(), Some(&Duration::from_secs(3)));
+    }
+}
+
+#[test]
+fn which_host_is_used_is_as_it_is_said() {
+    for url in ["postgres://app@one/shop", "postgres://app@one,two/shop?target_session_attrs=any"] {
+        let config = Config::from_url(url).unwrap();
+        assert_eq!(config.native.get_target_session_attrs(), TargetSessionAttrs::Any, "{url}");
+    }
+    let addressed = Config::from_url("postgres://one,two/shop?hostaddr=10.0.0.1,10.0.0.2").unwrap();
+    let hosts = addressed.each_host(&addressed.native);
+    assert_eq!(hosts.len(), 2);
+    assert_eq!(hosts[1].get_hostaddrs(), ["10.0.0.2".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(hosts[1].get_ports(), [5432]);
+}
+
+#[test]
 fn a_password_is_never_shown() {
     let config = Config::from_url("postgres://app:secret@db/shop").unwrap();
     assert!(!format!("{config:?}").contains("secret"));
@@ -68,6 +100,9 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("postgres://db/shop?sslmode=on", "`sslmode=on`"),
         ("postgres://db/shop?sslcert=a.pem", "`sslkey`"),
         ("postgres://db/shop?partBytes=0", "`partBytes=0`"),
+        ("postgres://one:1,two:2/shop?port=3", "2 hosts and 3 ports"),
+        ("postgres://one,two/shop?hostaddr=10.0.0.1", "2 hosts and 1 `hostaddr`"),
+        ("postgres://db/shop?target_session_attrs=read-only", "`target_session_attrs=read-only`"),
         ("postgres://db:port/shop", "cannot be read"),
         ("postgres://db/shop?connect_timeout=soon", "connect_timeout"),
     ] {
