@@ -25,7 +25,7 @@ const TABLES: &str = "SELECT c.relname::text, pg_total_relation_size(c.oid)::flo
         coalesce(s.n_dead_tup, 0)::float8
     FROM pg_class AS c LEFT JOIN pg_stat_user_tables AS s ON s.relid = c.oid
     WHERE c.relnamespace = 'busway'::regnamespace AND c.relkind = 'r'
-        AND (s.n_dead_tup > 0 OR pg_total_relation_size(c.oid) > 1048576)
+        AND (s.n_dead_tup > 1000 OR pg_total_relation_size(c.oid) > 1048576)
     ORDER BY c.relname";
 
 /// Published, delivered and committed.

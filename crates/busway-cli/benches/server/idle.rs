@@ -1,8 +1,8 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    ROUNDS,
     process::Server,
+    rounds,
     table::{Figures, row},
 };
 
@@ -11,8 +11,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// As many servers as there are rounds, each on an empty log, over the same minute.
 pub(crate) fn measure() {
     let (mut ready, mut memory, mut processor) = (Figures::new(" ms"), Figures::new(" MiB"), Figures::new(" %"));
-    eprintln!("{ROUNDS} idle servers for a minute");
-    let servers: Vec<Server> = (0..ROUNDS).map(|_| Server::start()).collect();
+    let rounds = rounds();
+    eprintln!("{rounds} idle servers for a minute");
+    let servers: Vec<Server> = (0..rounds).map(|_| Server::start()).collect();
     let before: Vec<Duration> = servers.iter().map(Server::processor_time).collect();
     thread::sleep(MINUTE);
     for (server, before) in servers.iter().zip(before) {

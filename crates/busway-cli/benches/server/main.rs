@@ -11,7 +11,10 @@ mod pull;
 #[path = "../../../../benches/table.rs"]
 mod table;
 
-const ROUNDS: usize = 5;
+/// One with `BUSWAY_BENCH_QUICK`, to see that everything works.
+fn rounds() -> usize {
+    if std::env::var_os("BUSWAY_BENCH_QUICK").is_some() { 1 } else { 5 }
+}
 
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

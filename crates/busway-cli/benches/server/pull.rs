@@ -4,8 +4,8 @@ use busway_testbed::postgres::{self, VARIABLE};
 use serde_json::Value;
 
 use crate::{
-    ROUNDS,
     process::{Server, busway},
+    rounds,
     table::{Figures, row},
 };
 
@@ -13,8 +13,9 @@ const EVENTS: &str = "200000";
 
 pub(crate) fn measure() {
     let mut pull = Figures::new("/s");
-    for round in 1..=ROUNDS {
-        eprintln!("round {round} of {ROUNDS} over HTTP");
+    let rounds = rounds();
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds} over HTTP");
         pull.add(pull_all(&Server::start()));
     }
     row("HTTP on SQLite, a loop that pulls 1,000 and settles them", &pull, None, 50_000.0..);
@@ -25,8 +26,9 @@ pub(crate) fn measure_on_postgres() {
     let mut pull = Figures::new("/s");
     let private = if env::var_os(VARIABLE).is_some() { None } else { postgres::Server::start() };
     let postgres = private.as_ref().or_else(postgres::Server::shared).expect("a PostgreSQL is installed");
-    for round in 1..=ROUNDS {
-        eprintln!("round {round} of {ROUNDS} over HTTP on PostgreSQL");
+    let rounds = rounds();
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds} over HTTP on PostgreSQL");
         let url = postgres.database().url;
         pull.add(pull_all(&Server::start_with(&[("DATABASE_URL", &url)])));
     }
