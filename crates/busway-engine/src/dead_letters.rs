@@ -32,7 +32,9 @@ impl Engine {
     pub async fn retry_dead_letter(&self, owner: Option<&Owner>, id: u64) -> Result<()> {
         let letter = self.dead_letter(owner, id).await?;
         if self.inner.ask_for(&[letter], Bulk::Retry).await? == 0 {
-            let detail = format!("dead letter {id} is of a subscription, or of a replay, that is gone: it can only be discarded");
+            let detail = format!(
+                "dead letter {id} is of a subscription, or of a replay, that is gone: it can only be discarded"
+            );
             return Err(Error::new(ErrorKind::NotFound, detail));
         }
         self.inner.beat_now().await;
