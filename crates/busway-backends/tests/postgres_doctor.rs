@@ -7,11 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use busway_backends::postgres::{Config, Postgres};
 use busway_core::{Finding, Level, Log, Seam};
+use busway_engine::{Config as EngineConfig, Engine};
 use busway_testbed::{pgbouncer::PgBouncer, postgres::Server};
 use tokio_postgres::Client;
 
 /// The first half of the advisory locks of the schema `busway`, and the second of the one under which parts are made.
 const PARTS_LOCK: &str = "1187437421, -2";
+
+/// Against hanging.
+const LIMIT: Duration = Duration::from_secs(60);
 
 async fn open(url: &str) -> Arc<Postgres> {
     Postgres::open(Config::from_url(url).unwrap(), Seam::system()).await.unwrap()
@@ -29,14 +33,25 @@ async fn number(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, waiting).await.is_ok(), "not within {LIMIT:?}: {what}");
+}
+
 #[tokio::test]
 async fn a_store_in_good_health_is_told_of_without_a_warning() {
     let Some(server) = Server::start() else { return };
     let store = open(&server.database().url).await;
     let findings = store.diagnose().await.unwrap();
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
-    let wanted = ["version", "fsync", "synchronous_commit", "notifications", "oldest_transaction", "bloat", "parts"];
-    assert_eq!(checks, wanted, "{findings:?}");
+    let settings = ["version", "fsync", "synchronous_commit", "notifications"];
+    let state = ["oldest_transaction", "bloat", "parts", "outbox"];
+    assert_eq!(checks, [settings, state].concat(), "{findings:?}");
     assert!(findings.iter().all(|finding| finding.level == Level::Ok && finding.remedy.is_none()), "{findings:?}");
 }
 
@@ -64,13 +79,9 @@ async fn a_table_of_which_most_is_dead_is_named() {
         "INSERT INTO busway.leases SELECT 'lease ' || n, gen_random_uuid(), 0 FROM generate_series(1, 150000) AS n;
                 DELETE FROM busway.leases";
     client.batch_execute(dead).await.unwrap();
-    // The server counts them soon after.
-    let counted = async {
-        while number(&client, "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'leases'").await < 150_000 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), counted).await.expect("dead rows are not counted");
+    let counted = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'leases'";
+    // The server does so soon after.
+    until("dead rows are counted", async || number(&client, counted).await >= 150_000).await;
     let findings = store.diagnose().await.unwrap();
     let bloat = found(&findings, "bloat");
     assert_eq!((bloat.level, bloat.subject.as_deref()), (Level::Warn, Some("busway.leases")));
@@ -132,4 +143,49 @@ async fn a_part_that_is_not_ready_is_a_warning_and_one_that_is_gone_a_failure() 
     let findings = store.diagnose().await.unwrap();
     let parts = found(&findings, "parts");
     assert_eq!((parts.level, parts.subject.as_deref()), (Level::Fail, Some("busway.domain_events_1")));
+}
+
+/// Publishes as a transaction of a while ago did.
+async fn publish_long_ago(client: &Client) {
+    let sql = "SELECT busway.publish('made', 'acme', \"time\" => now() - interval '7 min')";
+    client.batch_execute(sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_outbox_that_nobody_empties_fails() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let (store, client) = (open(&database.url).await, database.client().await);
+    client.batch_execute("SELECT busway.publish('made', 'acme')").await.unwrap();
+    let findings = store.diagnose().await.unwrap();
+    assert_eq!(found(&findings, "outbox").detail, "1 event waits in the outbox, none for long");
+    publish_long_ago(&client).await;
+    let findings = store.diagnose().await.unwrap();
+    let outbox = found(&findings, "outbox");
+    assert_eq!(outbox.level, Level::Fail, "{outbox:?}");
+    assert!(outbox.detail.starts_with("2 events wait in the outbox, row 2 of it for 7 min"), "{}", outbox.detail);
+    assert!(outbox.remedy.as_deref().unwrap().contains("busway serve"), "{outbox:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_that_a_lock_keeps_from_being_emptied_fails_until_it_is_let_go() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let store = open(&database.url).await;
+    let (client, holder) = (database.client().await, database.client().await);
+    publish_long_ago(&client).await;
+    // Whoever reads it is not in its way.
+    holder.batch_execute("BEGIN; LOCK TABLE busway.outbox IN SHARE MODE").await.unwrap();
+    let engine = Engine::start(store.stores(), EngineConfig::default(), Seam::system()).await.unwrap();
+    let relays = "SELECT count(*) FROM busway.leases WHERE name = 'relay'";
+    until("somebody relays", async || number(&client, relays).await > 0).await;
+    let findings = store.diagnose().await.unwrap();
+    let outbox = found(&findings, "outbox");
+    assert_eq!(outbox.level, Level::Fail, "{outbox:?}");
+    assert!(outbox.detail.ends_with("though a process is there to move them into the log"), "{outbox:?}");
+    holder.batch_execute("COMMIT").await.unwrap();
+    until("it is empty", async || number(&client, "SELECT count(*) FROM busway.outbox").await == 0).await;
+    let findings = store.diagnose().await.unwrap();
+    assert_eq!(found(&findings, "outbox").level, Level::Ok);
+    engine.shutdown().await.unwrap();
 }

@@ -1,3 +1,5 @@
+mod outbox;
+
 use std::time::Duration;
 
 use busway_core::{Age, Finding, Result, Size};
@@ -23,6 +25,7 @@ impl Postgres {
         findings.push(self.oldest_transaction().await?);
         findings.extend(self.bloat().await?);
         findings.extend(self.parts().await?);
+        findings.push(self.outbox().await?);
         Ok(findings)
     }
 

@@ -5,10 +5,12 @@ use busway_testbed::{pgbouncer::PgBouncer, postgres::Server};
 /// Scenarios with many members bring many connections.
 const SETTINGS: &[(&str, &str)] = &[("max_client_conn", "1000"), ("default_pool_size", "40")];
 
-/// A database that all tests of this process share, and the pooler before it.
+/// Databases that all tests of this process share, and the pooler before them.
 pub(crate) struct Pooled {
-    /// Of the database through the pooler.
-    pub(crate) url: String,
+    /// Of a database through the pooler.
+    pub(crate) durable: String,
+    /// Of another in which commits do not wait for the disk.
+    pub(crate) quick: String,
     /// The server's own `host:port`.
     pub(crate) past: String,
     /// Held for what its end does.
@@ -26,9 +28,13 @@ impl Pooled {
     #[track_caller]
     fn start(server: &Server) -> Option<Self> {
         let pooler = PgBouncer::start_with(server, SETTINGS)?;
-        let database = server.database();
-        // Nothing in a scenario stops the server, so nothing has to wait for its disk.
-        database.set("synchronous_commit", "off");
-        Some(Self { url: pooler.url(&database), past: server.address().into(), _pooler: pooler })
+        let (durable, quick) = (server.database(), server.database());
+        quick.set("synchronous_commit", "off");
+        Some(Self {
+            durable: pooler.url(&durable),
+            quick: pooler.url(&quick),
+            past: server.address().into(),
+            _pooler: pooler,
+        })
     }
 }
