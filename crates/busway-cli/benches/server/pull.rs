@@ -1,6 +1,4 @@
-use std::env;
-
-use busway_testbed::postgres::{self, VARIABLE};
+use busway_testbed::postgres;
 use serde_json::Value;
 
 use crate::{
@@ -24,8 +22,7 @@ pub(crate) fn measure() {
 /// On the PostgreSQL server that is given, else on a private one.
 pub(crate) fn measure_on_postgres() {
     let mut pull = Figures::new("/s");
-    let private = if env::var_os(VARIABLE).is_some() { None } else { postgres::Server::start() };
-    let postgres = private.as_ref().or_else(postgres::Server::shared).expect("a PostgreSQL is installed");
+    let postgres = postgres::Server::shared().expect("a PostgreSQL is installed");
     let rounds = rounds();
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds} over HTTP on PostgreSQL");
