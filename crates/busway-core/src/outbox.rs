@@ -69,7 +69,7 @@ pub trait Outbox: Send + Sync + 'static {
     /// Removes rows. It need not be durable: what comes back is given once more.
     async fn remove(&self, numbers: &[u64]) -> Result<()>;
 
-    /// Forgets which events were met before this time; returns how many.
+    /// Forgets which events were met before this time, unless an event as old is still kept; returns how many.
     async fn forget_first_times(&self, before: Timestamp) -> Result<u64>;
 
     /// How callers write to it; `None` if not by SQL.

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use busway_core::{Error, ErrorKind, Outbox, OutboxMark, OutboxPage, OutboxRow, OutboxStatements, Result, Timestamp};
 use tokio_postgres::{Row, types::Type};
@@ -12,8 +14,8 @@ use super::{
 
 /// Most bytes of payloads of one page, if it has more than one row.
 const PAGE_BYTES: i64 = 16 << 20;
-/// Marks that are forgotten by one statement.
-const FORGET: i32 = 10_000;
+/// Pages of marks that one statement looks at: 4 MB, some 40,000 marks.
+const FORGET: usize = 512;
 /// Rows after a snapshot, and rows within one: after `$2`, at most `$3`.
 const AFTER: &str = "{schema}.outbox_after($1::text::pg_snapshot, $3)";
 const WITHIN: &str = "{schema}.outbox_within($1::text::pg_snapshot, $2, $3)";
@@ -118,16 +120,18 @@ impl Outbox for Postgres {
     }
 
     async fn forget_first_times(&self, before: Timestamp) -> Result<u64> {
-        let sql = "SELECT {schema}.forget_first_times(timestamptz 'epoch' + $1 * interval '1 millisecond', $2)";
+        let sql = "SELECT met_before, pages
+                   FROM {schema}.forgettable_first_times(timestamptz 'epoch' + $1 * interval '1 millisecond')";
+        let found = only(self.pool.read(sql, &[(&before.as_millis(), Type::INT8)]).await?)?;
+        let (met_before, pages): (SystemTime, i64) = (column(&found, 0)?, column(&found, 1)?);
         let mut forgotten = 0;
-        loop {
-            let values: Values<'_> = &[(&before.as_millis(), Type::INT8), (&FORGET, Type::INT4)];
-            let gone: i64 = column(&only(self.pool.write(sql, values).await?)?, 0)?;
-            forgotten += gone.unsigned_abs();
-            if gone < i64::from(FORGET) {
-                return Ok(forgotten);
-            }
+        for page in (0..pages).step_by(FORGET) {
+            let next = page + FORGET as i64;
+            let values: Values<'_> = &[(&met_before, Type::TIMESTAMPTZ), (&page, Type::INT8), (&next, Type::INT8)];
+            let row = only(self.pool.write("SELECT {schema}.forget_first_times($1, $2, $3)", values).await?)?;
+            forgotten += column::<i64>(&row, 0)?.unsigned_abs();
         }
+        Ok(forgotten)
     }
 
     fn statements(&self) -> Option<&OutboxStatements> {

@@ -4,6 +4,7 @@
 
 mod calls;
 mod crashes;
+mod first_times;
 mod languages;
 mod pages;
 mod refused;

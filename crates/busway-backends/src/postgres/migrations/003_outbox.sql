@@ -158,18 +158,30 @@ CREATE TABLE {schema}.first_times (
     subscription text COLLATE "C" NOT NULL,
     event_id     uuid NOT NULL,
     tenant       text COLLATE "C" NOT NULL,
-    at           timestamptz NOT NULL DEFAULT now(),
+    at           timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (subscription, event_id, tenant)
 );
 
--- Forgets events met before a time, at most so many; returns how many. Since nobody needs an index for anything else, the
--- table is read from where its oldest rows lie.
-CREATE FUNCTION {schema}.forget_first_times(before timestamptz, most int) RETURNS bigint LANGUAGE plpgsql AS $$
+-- How far back events met may be forgotten: not before a time, nor as long as an event of theirs is kept, since that may be
+-- delivered again. And how many pages there are to be looked at.
+CREATE FUNCTION {schema}.forgettable_first_times(before timestamptz, OUT met_before timestamptz, OUT pages bigint)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    SELECT least(before, min(e.stored_at)) INTO met_before
+        FROM {schema}.lanes AS l, LATERAL (
+            SELECT stored_at FROM {schema}.domain_events WHERE lane = l.lane AND seq > l.pruned ORDER BY seq LIMIT 1) AS e;
+    pages := pg_relation_size('{schema}.first_times') / current_setting('block_size')::int;
+END $$;
+
+-- Forgets events met before a time, of these pages alone; returns how many. So no statement is long and nobody pays for an
+-- index.
+CREATE FUNCTION {schema}.forget_first_times(met_before timestamptz, page bigint, next_page bigint) RETURNS bigint
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     gone bigint;
 BEGIN
     DELETE FROM {schema}.first_times
-        WHERE ctid = ANY (ARRAY(SELECT ctid FROM {schema}.first_times WHERE at < before LIMIT most));
+        WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', next_page)::tid AND at < met_before;
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
 END $$;
