@@ -30,7 +30,10 @@ impl Broken {
         let database = Server::shared()?.database();
         let proxy = Proxy::start(&database.url);
         let mark = if database.url.contains('?') { '&' } else { '?' };
-        let through = format!("{}{mark}pool=4&deadlineMs=500&connect_timeout=1", proxy.url(&database.url));
+        let through = format!(
+            "{}{mark}pool=4&deadlineMs=500&connect_timeout=1&application_name=faulty",
+            proxy.url(&database.url)
+        );
         let faulty = Process { url: through, publishers: 5, events, lease: SHORT };
         let sound = Process { url: database.url.clone(), publishers: 5, events: of_the_sound, lease: LONG };
         let traffic = Traffic::begin(&[faulty, sound], ahead).await;
@@ -91,16 +94,29 @@ async fn appends_whose_answers_are_lost_are_stored_once() {
         let row = client.query_one("SELECT count(*) FROM busway.domain_events", &[]).await.unwrap();
         row.get::<_, i64>(0) as usize
     };
-    for _ in 0..5 {
-        broken.traffic.more_acknowledged_by(FAULTY, 500).await;
+    let connections = async || {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'faulty' AND query NOT LIKE 'LISTEN%'";
+        client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect::<Vec<i32>>()
+    };
+    let mut lost = 0;
+    while lost < 5 {
+        broken.traffic.more_acknowledged_by(FAULTY, 200).await;
         broken.proxy.freeze_answers();
-        // Nobody is told any more, so what is stored beyond what was told has lost its answer.
-        let waiting = async {
-            while stored().await <= broken.traffic.acknowledged() {
-                tokio::task::yield_now().await;
+        let open = connections().await;
+        // Nobody is told any more, so what is stored beyond what was told has lost its answer. If all connections happen to
+        // be used for something else and are given up, there is none left for an append.
+        let losing = async {
+            loop {
+                if stored().await > broken.traffic.acknowledged() {
+                    return true;
+                }
+                let left = connections().await;
+                if !open.iter().any(|pid| left.contains(pid)) {
+                    return false;
+                }
             }
         };
-        tokio::time::timeout(LONG, waiting).await.unwrap();
+        lost += usize::from(tokio::time::timeout(LONG, losing).await.unwrap());
         broken.proxy.cut();
         broken.proxy.thaw();
     }

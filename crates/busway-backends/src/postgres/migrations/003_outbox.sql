@@ -162,8 +162,8 @@ CREATE TABLE {schema}.first_times (
     PRIMARY KEY (subscription, event_id, tenant)
 );
 
--- How far back events met may be forgotten: not before a time, nor as long as an event of theirs is kept, since that may be
--- delivered again. And how many pages there are to be looked at.
+-- Up to when events met may be forgotten: a time, or when the oldest event that is kept was stored, since what is kept may
+-- be delivered again. And how many pages there are to be looked at.
 CREATE FUNCTION {schema}.forgettable_first_times(before timestamptz, OUT met_before timestamptz, OUT pages bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
