@@ -10,7 +10,7 @@ use crate::traffic::{Process, SOME, Traffic};
 /// Of the process behind the proxy: soon others take its lanes.
 const SHORT: Duration = Duration::from_millis(1_500);
 /// Of the other one: however busy the machine is, it keeps its lanes.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(60);
 const FAULTY: usize = 0;
 const SOUND: usize = 1;
 
