@@ -15,6 +15,8 @@ use super::page::{Page, Read};
 
 /// Entries of a page: a window.
 const PAGE: usize = 1_024;
+/// Entries given at a time: so few that they stay in the processor's cache from being taken until they are settled.
+const GIVEN: usize = 256;
 /// Bytes of a page.
 const PAGE_BYTES: usize = 512 << 10;
 /// Pages kept for those who are slower: so many that twelve subscriptions read nearly everything once.
@@ -38,7 +40,8 @@ impl Backlog {
         Behind(Arc::clone(self))
     }
 
-    /// What comes after a seq, at most `max` entries, and how far was looked. Whoever comes first reads for all.
+    /// What comes after a seq, at most `max` entries and [`GIVEN`], and how far was looked. Whoever comes first reads for
+    /// all.
     pub(crate) async fn after(
         &self,
         log: &Arc<dyn Log>,
@@ -46,6 +49,7 @@ impl Backlog {
         after: Seq,
         max: usize,
     ) -> Result<(Vec<Read>, Seq)> {
+        let max = max.min(GIVEN);
         let mut pages = self.pages.lock().await;
         if let Some(page) = pages.iter().find(|page| page.goes_on_after(after)) {
             return Ok(page.after(after, max));

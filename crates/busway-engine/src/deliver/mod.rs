@@ -6,6 +6,7 @@ mod page;
 mod permits;
 mod reader;
 mod runner;
+mod shift;
 mod store;
 mod work;
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use busway_core::{Epoch, Heads, LaneId, Log, ReadRequest, Result, Seam, Seq};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -45,6 +46,8 @@ struct End {
 struct State {
     page: Page,
     bytes: usize,
+    /// When it was last looked at nobody watched, so that events may have passed by.
+    passed_by: bool,
 }
 
 /// One reader per lane and process.
@@ -52,16 +55,15 @@ struct State {
 pub(crate) struct Reader {
     ends: Vec<End>,
     epoch: AtomicU64,
+    /// Told when somebody begins to watch.
+    watched: Notify,
 }
 
 impl Reader {
     pub(crate) fn new(heads: &Heads) -> Self {
-        let end = |seq: &Seq| End {
-            state: Mutex::new(State { page: Page { from: *seq, to: *seq, reads: VecDeque::new() }, bytes: 0 }),
-            moved: Signal::new(),
-            backlog: Arc::default(),
-        };
-        Self { ends: heads.seqs.iter().map(end).collect(), epoch: AtomicU64::new(heads.epoch.0) }
+        let end = |seq: &Seq| End { state: Mutex::new(State::at(*seq)), moved: Signal::new(), backlog: Arc::default() };
+        let ends = heads.seqs.iter().map(end).collect();
+        Self { ends, epoch: AtomicU64::new(heads.epoch.0), watched: Notify::new() }
     }
 
     /// The log's epoch when it was last looked at.
@@ -75,7 +77,13 @@ impl Reader {
 
     /// Tells when the lane's end has moved; while someone waits here, the end is read.
     pub(crate) fn watch(&self, lane: LaneId) -> Watcher {
-        self.ends[usize::from(lane.0)].moved.watch()
+        let watcher = self.ends[usize::from(lane.0)].moved.watch();
+        self.watched.notify_one();
+        watcher
+    }
+
+    fn is_watched(&self) -> bool {
+        self.ends.iter().any(|end| end.moved.watchers() > 0)
     }
 
     /// What comes after a seq, at most `max` entries.
@@ -96,7 +104,7 @@ impl Reader {
         self.ends[usize::from(lane.0)].backlog.join()
     }
 
-    /// Follows the log until told to stop.
+    /// Follows the log until told to stop. While nobody watches, it is only looked at now and then.
     pub(crate) async fn follow(self: Arc<Self>, log: Arc<dyn Log>, seam: Seam, stop: CancellationToken) {
         let mut wake = log.wake();
         // Hints within one process are never missed.
@@ -113,16 +121,18 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                changed = wake.changed() => if changed.is_err() { return },
+                () = self.watched.notified() => {}
+                changed = wake.changed(), if self.is_watched() => if changed.is_err() { return },
                 () = seam.clock().sleep(LOOK), if shared => {}
             }
         }
     }
 
+    /// Reads up to where the log ends now; what is appended meanwhile comes with a hint of its own.
     async fn catch_up(&self, log: &Arc<dyn Log>) -> Result<()> {
+        let heads = log.heads().await?;
+        self.epoch.store(heads.epoch.0, Ordering::Relaxed);
         loop {
-            let heads = log.heads().await?;
-            self.epoch.store(heads.epoch.0, Ordering::Relaxed);
             let mut moved = false;
             for (lane, head) in (0..).map(LaneId).zip(&heads.seqs) {
                 moved |= self.catch_up_lane(log, lane, *head).await?;
@@ -135,19 +145,28 @@ impl Reader {
 
     async fn catch_up_lane(&self, log: &Arc<dyn Log>, lane: LaneId, head: Seq) -> Result<bool> {
         let end = &self.ends[usize::from(lane.0)];
-        let to = self.state(lane).page.to;
+        let passed_by = end.moved.watchers() == 0;
+        let to = {
+            let mut state = self.state(lane);
+            let to = state.page.to;
+            if std::mem::replace(&mut state.passed_by, passed_by) || passed_by {
+                if head <= to {
+                    return Ok(false);
+                }
+                *state = State { passed_by, ..State::at(head) };
+                drop(state);
+                end.moved.raise();
+                return Ok(false);
+            }
+            to
+        };
         if head <= to {
             return Ok(false);
-        }
-        if end.moved.watchers() == 0 {
-            let page = Page { from: head, to: head, reads: VecDeque::new() };
-            *self.state(lane) = State { page, bytes: 0 };
-            return Ok(true);
         }
         let page = log.read(ReadRequest::after(lane, to, 1_000)).await?;
         let reads: Vec<Read> = page.entries.into_iter().map(Read::of).collect();
         let mut state = self.state(lane);
-        let State { page: end_page, bytes } = &mut *state;
+        let State { page: end_page, bytes, .. } = &mut *state;
         *bytes += reads.iter().map(|read| read.size as usize).sum::<usize>();
         end_page.reads.extend(reads);
         end_page.to = page.looked.max(end_page.to);
@@ -160,5 +179,12 @@ impl Reader {
         drop(state);
         end.moved.raise();
         Ok(true)
+    }
+}
+
+impl State {
+    /// Nothing is kept of what comes before.
+    fn at(seq: Seq) -> Self {
+        Self { page: Page { from: seq, to: seq, reads: VecDeque::new() }, bytes: 0, passed_by: false }
     }
 }

@@ -171,6 +171,21 @@ pub(super) async fn an_idle_engine_asks_its_store_for_little(stage: &Stage) -> O
     Ok(())
 }
 
+pub(super) async fn who_only_publishes_asks_for_no_ends(stage: &Stage) -> Outcome {
+    let (member, book) = (stage.join().await?, Book::default());
+    stage.pass(Duration::from_secs(1)).await;
+    let before = member.way.asked().of("heads");
+    for n in 0..100 {
+        stage.publish(&member, vec![event(n)]).await?;
+    }
+    let asked = member.way.asked().of("heads") - before;
+    ensure!(asked <= 20, "{asked} times the ends were asked for while 100 events were published");
+    member.work(stage, "s", &run(), &book, |_| Act::Done).await?;
+    stage.settled().await?;
+    ensure_eq!(book.begun(), 100, "runs of who comes later");
+    Ok(())
+}
+
 pub(super) async fn what_nobody_wants_costs_few_commits(stage: &Stage) -> Outcome {
     let (member, book) = (stage.join().await?, Book::default());
     member.work(stage, "s", &run().with(&["other"]), &book, |_| Act::Done).await?;

@@ -139,6 +139,7 @@ macro_rules! __engine_scenarios {
                 when_everything_fails_the_breaker_opens_and_writes_stay_bounded
                 a_lane_with_too_many_holds_says_so_and_goes_on_when_they_are_over
                 an_idle_engine_asks_its_store_for_little
+                who_only_publishes_asks_for_no_ends
                 what_nobody_wants_costs_few_commits
             }
             takeover {
