@@ -65,6 +65,15 @@ impl Deadline {
         Self(Arc::new(Allowed { timeout: AtomicU64::new(nanos(timeout)), extended: Notify::new() }))
     }
 
+    /// The same for a run that comes after one that has ended, in the same place if nobody has kept that one's.
+    pub(crate) fn renewed(mut self, timeout: Duration) -> Self {
+        match Arc::get_mut(&mut self.0) {
+            Some(allowed) => *allowed.timeout.get_mut() = nanos(timeout),
+            None => self = Self::after_start(timeout),
+        }
+        self
+    }
+
     /// Gives the run this much more time, counted from its present deadline.
     pub fn extend(&self, by: Duration) {
         let longer = |timeout: u64| Some(timeout.saturating_add(nanos(by)));

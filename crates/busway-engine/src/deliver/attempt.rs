@@ -40,6 +40,11 @@ impl Attempt {
         }
     }
 
+    /// What is left of a run that has ended.
+    pub(crate) fn into_deadline(self) -> Deadline {
+        self.deadline
+    }
+
     /// Runs it to its end, its deadline, or its cancellation (`None`).
     pub(crate) async fn finish(mut self, seam: Seam, cancel: CancellationToken) -> Option<Outcome> {
         let (deadline, started) = (self.deadline.clone(), self.started);

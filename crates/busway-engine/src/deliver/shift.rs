@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Ended, Read, Runner, backlog::Behind, runner::BUSY};
 use crate::{
-    Outcome,
+    Deadline, Outcome,
     lane::{End, Lane, Policy, ReadWish, Run},
     signal::Watcher,
 };
@@ -57,10 +57,15 @@ pub(super) struct Shift {
     slot: Option<OwnedSemaphorePermit>,
     asking_slot: bool,
     unfit: bool,
-    /// When the last run in place ended, by the clock, or whatever was done before the next.
+    /// When the clock was last looked at.
     lately: Duration,
-    /// That run was slow.
+    /// Runs in place since, and after how many it is looked at again.
+    unclocked: u32,
+    stride: u32,
+    /// Such a run was slow the last time.
     slow: bool,
+    /// Of a run that has ended, for the next.
+    deadline: Option<Deadline>,
     /// Runs that are still to be given tasks of their own.
     spawn: u32,
     /// The revision of the commit under way.
@@ -99,6 +104,9 @@ impl Shift {
             asking_slot: false,
             unfit: false,
             lately: Duration::ZERO,
+            unclocked: 0,
+            stride: 1,
+            deadline: None,
             slow: false,
             spawn: 0,
             adopting: 0,

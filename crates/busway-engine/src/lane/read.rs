@@ -80,8 +80,12 @@ impl<E: Clone> Lane<E> {
         }
     }
 
-    /// One entry that was read: queued, or left to its hold or its tenant's stream.
+    /// One entry that was read: queued, or left to its hold or its tenant's stream. Seqs rise; what does not is a fault of
+    /// the store's, and what it shows again is not taken again.
     fn offer(&mut self, of: Option<TurnId>, item: Item, body: E) {
+        if self.stream(of).is_none_or(|stream| item.seq <= stream.cursor) {
+            return;
+        }
         let of_turn = of.is_none() && self.turns.contains_key(&item.turn);
         let held = of_turn || self.holds.contains(&item.key);
         if let Some(stream) = self.stream_mut(of) {

@@ -1,6 +1,14 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::VecDeque,
+    hash::{Hash, Hasher},
+};
 
 use busway_core::{KeyId, Seq, TurnId};
+
+use super::keymap::KeyMap;
+
+/// Empty queues that are kept for the next tenants.
+const SPARE: usize = 32;
 
 /// Something that may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,16 +22,20 @@ pub(super) enum Next {
 pub(super) struct Ready {
     holds: VecDeque<KeyId>,
     ring: VecDeque<TurnId>,
-    slots: BTreeMap<TurnId, VecDeque<Seq>>,
+    /// No queue is empty.
+    slots: KeyMap<VecDeque<Seq>, TurnId>,
+    spare: Spare,
 }
 
 impl Ready {
     pub(super) fn push_slot(&mut self, turn: TurnId, seq: Seq) {
-        let queue = self.slots.entry(turn).or_default();
-        if queue.is_empty() {
-            self.ring.push_back(turn);
+        if let Some(queue) = self.slots.get_mut(&turn) {
+            return queue.push_back(seq);
         }
+        let mut queue = self.spare.0.pop().unwrap_or_default();
         queue.push_back(seq);
+        self.slots.insert(turn, queue);
+        self.ring.push_back(turn);
     }
 
     pub(super) fn push_hold(&mut self, key: KeyId) {
@@ -46,7 +58,8 @@ impl Ready {
         let queue = self.slots.get_mut(&turn)?;
         let seq = queue.pop_front()?;
         if queue.is_empty() {
-            self.slots.remove(&turn);
+            let emptied = self.slots.remove(&turn);
+            self.spare.0.extend(emptied.filter(|_| self.spare.0.len() < SPARE));
         } else {
             self.ring.push_back(turn);
         }
@@ -63,4 +76,20 @@ impl Ready {
         self.slots.remove(&turn);
         self.ring.retain(|other| *other != turn);
     }
+}
+
+/// What is spare tells nothing of a lane apart from another.
+#[derive(Clone, Debug, Default)]
+struct Spare(Vec<VecDeque<Seq>>);
+
+impl PartialEq for Spare {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Spare {}
+
+impl Hash for Spare {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }

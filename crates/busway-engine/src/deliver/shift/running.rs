@@ -18,6 +18,8 @@ const IN_PLACE: usize = 1_024;
 /// A handler that keeps the processor longer than this, twice in a row, is given tasks of its own for a while. Once may be
 /// the machine's doing, which took the processor away.
 const BRISK: Duration = Duration::from_micros(200);
+/// While runs are brisk, only every so many ask what time it is.
+const STRIDE: u32 = 8;
 /// For how many runs.
 const SPAWNED: u32 = 100;
 impl Shift {
@@ -88,27 +90,27 @@ impl Shift {
             attempt: run.attempt,
             fence: self.lane.stored().version.fence,
             replay: self.record.replay.as_ref().map(|replay| replay.operation),
-            deadline: Deadline::after_start(definition.ack_timeout()),
+            deadline: match self.deadline.take() {
+                Some(ended) => ended.renewed(definition.ack_timeout()),
+                None => Deadline::after_start(definition.ack_timeout()),
+            },
         };
         let handler = Arc::clone(&self.runner.work.handler);
         let mut attempt = Attempt::begin(handler, delivery, self.lately);
         if self.spawn == 0 {
             let outcome = attempt.poll_now();
-            let ended = seam.clock().elapsed();
-            let now = seam.steady_at(ended);
-            let was_slow = std::mem::replace(&mut self.slow, ended.saturating_sub(self.lately) > BRISK);
-            self.lately = ended;
-            if was_slow && self.slow {
-                self.spawn = SPAWNED;
-            }
+            self.look_at_clock(outcome.as_ref());
             if let Some(outcome) = outcome {
+                self.deadline = Some(attempt.into_deadline());
+                let now = self.runner.place.seam.steady_at(self.lately);
                 return self.ended(&run, outcome, now);
             }
         } else {
             self.spawn -= 1;
         }
         let slot = self.slot.take();
-        let (ended, cancel, seam) = (self.ended.clone(), self.runner.cancel.clone(), seam.clone());
+        let seam = self.runner.place.seam.clone();
+        let (ended, cancel) = (self.ended.clone(), self.runner.cancel.clone());
         self.runner.tasks.spawn(async move {
             let outcome = attempt.finish(seam, cancel).await;
             drop(slot);
@@ -119,6 +121,21 @@ impl Shift {
             // The runner waits for every run it has started.
             let _ = ended.send(Happened::Ended(run, outcome, cancelled));
         });
+    }
+
+    /// After a run in place: how long did it take?
+    fn look_at_clock(&mut self, outcome: Option<&Outcome>) {
+        self.unclocked += 1;
+        if matches!(outcome, Some(Outcome::Done | Outcome::Skipped)) && self.unclocked < self.stride {
+            return;
+        }
+        let now = self.runner.place.seam.clock().elapsed();
+        let is_slow = now.saturating_sub(self.lately) > BRISK;
+        if std::mem::replace(&mut self.slow, is_slow) && is_slow {
+            self.spawn = SPAWNED;
+        }
+        self.stride = if is_slow { 1 } else { (self.stride * 2).min(STRIDE) };
+        (self.lately, self.unclocked) = (now, 0);
     }
 
     pub(super) fn ended(&mut self, run: &Run<Arc<Entry>>, outcome: Outcome, now: Timestamp) {

@@ -125,18 +125,6 @@ pub(super) const ALL: &[Double] = &[
         twist: || Twist::log(Reads(|page| drop((page.entries.len() > 1).then(|| page.entries.remove(0))))),
     },
     Double {
-        fault: "gives each entry twice",
-        noticed_by: &[
-            "two_subscriptions_each_get_everything",
-            "what_was_settled_is_not_delivered_again_after_a_restart",
-        ],
-        twist: || {
-            Twist::log(Reads(|page| {
-                page.entries = page.entries.drain(..).flat_map(|entry| [entry.clone(), entry]).collect()
-            }))
-        },
-    },
-    Double {
         fault: "gives pages in reverse",
         noticed_by: &[
             "keys_keep_their_order_with_one_member",

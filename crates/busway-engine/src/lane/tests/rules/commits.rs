@@ -1,4 +1,6 @@
-use super::{Desk, LIMITS, POLICY, at, seqs};
+use busway_core::{Seq, TurnId};
+
+use super::{super::super::Item, Desk, LIMITS, POLICY, at, key_of, seqs};
 
 #[test]
 fn the_first_commit_takes_the_lane_under_the_next_fence() {
@@ -143,4 +145,17 @@ fn a_lane_is_idle_when_all_is_settled_or_waits_for_its_time() {
     desk.settle();
     assert!(desk.lane.is_idle(desk.now));
     assert!(!desk.lane.is_idle(at(100)));
+}
+
+#[test]
+fn what_a_store_gives_twice_is_taken_once() {
+    let mut desk = Desk::of(&[1, 2, 0]);
+    let wish = desk.lane.poll_read().unwrap();
+    let item = |seq: Seq| Item { seq, key: key_of([1, 2, 0][seq as usize - 1], seq), turn: TurnId(1), size: 10 };
+    desk.lane.read(wish, [1, 1, 2, 3, 2, 3].map(|seq| (item(seq), ())), 3);
+    let runs = desk.start();
+    assert_eq!(seqs(&runs), [1, 2, 3]);
+    runs.iter().for_each(|run| desk.ack(run));
+    desk.settle();
+    assert_eq!(desk.position(), 3);
 }
