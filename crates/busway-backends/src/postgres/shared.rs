@@ -75,7 +75,7 @@ impl Shared {
         if appended.iter().any(|appended| !appended.duplicate) {
             self.wake();
             if note.is_none() {
-                self.bell.ring_soon(&self.pool);
+                self.bell.ring_soon(&self.pool, batch.len());
             }
         }
         self.count(batch);
