@@ -1,14 +1,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
-    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use busway_core::{Error, ErrorKind, Patterns};
 use busway_engine::EventQuery;
-use busway_testbed::postgres::{Database, Server};
+use busway_testbed::postgres::Server;
 use tokio::task::block_in_place;
 
 use crate::{
@@ -22,21 +20,6 @@ const LONG: Duration = Duration::from_secs(20);
 /// Events that are settled before the dump begins, and those that are published while it is made.
 const BEFORE: u64 = 500;
 const BESIDE: u64 = 1_500;
-
-fn dump(server: &Server, database: &Database) -> Vec<u8> {
-    let output = Command::new(server.program("pg_dump")).arg(&database.url).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-/// Restores a dump into an empty database.
-fn restore(server: &Server, database: &Database, dump: &[u8]) {
-    let mut command = Command::new(server.program("psql"));
-    command.args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname"]).arg(&database.url);
-    let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    psql.stdin.take().unwrap().write_all(dump).unwrap();
-    assert!(psql.wait().unwrap().success());
-}
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
@@ -77,11 +60,11 @@ async fn subscriptions_go_on_where_they_were_in_a_restored_cluster() {
         async move { old.publish(BEFORE..BEFORE + BESIDE).await }
     });
     old.until_handled(BEFORE as usize + 100).await;
-    let dump = block_in_place(|| dump(server, &database));
+    let dump = block_in_place(|| database.dump());
     publishing.await.unwrap();
     old.engine.idle().await.unwrap();
     old.engine.shutdown().await.unwrap();
-    block_in_place(|| restore(&other, &target, &dump));
+    block_in_place(|| target.restore(&dump));
 
     let new = Site::open(&target.url).await;
     assert_eq!(kind(new.engine.tail(all(), None, Some(position)).await), Some(ErrorKind::PositionLost));
@@ -126,11 +109,11 @@ async fn a_delivery_of_the_old_cluster_settles_nothing_in_the_restored_one() {
     old.publish([0]).await;
     old.engine.idle().await.unwrap();
     assert_eq!(pull_all_at_once(&old).await, [0]);
-    let dump = block_in_place(|| dump(server, &database));
+    let dump = block_in_place(|| database.dump());
     // Both logs go on from the same place, each with an event of its own.
     old.publish([20]).await;
     let stale = old.pull(1, LONG).await.remove(0);
-    block_in_place(|| restore(&other, &target, &dump));
+    block_in_place(|| target.restore(&dump));
     let new = Site::open(&target.url).await;
     new.publish([40]).await;
     let leased = new.pull(1, LONG).await.remove(0);

@@ -1,28 +1,8 @@
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
-
 use busway_core::{LaneId, Log};
-use busway_testbed::postgres::{Database, Server};
+use busway_testbed::postgres::Server;
 use uuid::Uuid;
 
 use crate::stage::{append_one, assert_holds, event, open, read_all, until};
-
-/// What `pg_dump` writes of a database.
-fn dump(server: &Server, database: &Database) -> Vec<u8> {
-    let output = Command::new(server.program("pg_dump")).arg(&database.url).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-fn restore(server: &Server, database: &Database, dump: &[u8]) {
-    let mut command = Command::new(server.program("psql"));
-    command.args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname"]).arg(&database.url);
-    let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    psql.stdin.take().unwrap().write_all(dump).unwrap();
-    assert!(psql.wait().unwrap().success());
-}
 
 #[tokio::test]
 async fn a_log_restored_into_another_cluster_goes_on_under_another_epoch() {
@@ -32,7 +12,7 @@ async fn a_log_restored_into_another_cluster_goes_on_under_another_epoch() {
     let log = open(&database.url, "lanes=2&pool=2").await;
     let mut events: Vec<_> = (0..50).map(|_| event(Uuid::now_v7())).collect();
     log.append(&events).await.unwrap();
-    restore(&other, &target, &dump(server, &database));
+    target.restore(&database.dump());
     let restored = open(&target.url, "pool=2").await;
     let (before, after) = (log.heads().await.unwrap(), restored.heads().await.unwrap());
     assert_eq!(before.seqs, after.seqs);

@@ -1,7 +1,8 @@
 //! A database of its own for each test.
 
 use std::{
-    process,
+    io::Write,
+    process::{self, Command, Stdio},
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 
 use tokio_postgres::Client;
 
-use super::client;
+use super::{binaries, client};
 
 /// An empty database. It stays until the end of the process that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,32 @@ impl Database {
     pub fn set(&self, setting: &str, value: &str) {
         let sql = format!("alter database {} set {setting} = '{}'", self.name, value.replace('\'', "''"));
         client::run(&self.url, &sql).unwrap_or_else(|error| panic!("cannot set {setting} of {}: {error}", self.url));
+    }
+
+    /// What `pg_dump` writes of it, as SQL.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        let output = Command::new(binaries::program("pg_dump")).arg(&self.url).output();
+        let output = output.unwrap_or_else(|error| panic!("pg_dump cannot be run: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Runs what [`Self::dump`] wrote of another.
+    ///
+    /// # Panics
+    /// At the first statement that fails.
+    pub fn restore(&self, dump: &[u8]) {
+        let mut command = Command::new(binaries::program("psql"));
+        command.args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname"]).arg(&self.url);
+        let psql = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let mut psql = psql.unwrap_or_else(|error| panic!("psql cannot be run: {error}"));
+        let written = psql.stdin.take().map(|mut input| input.write_all(dump));
+        assert!(matches!(written, Some(Ok(()))), "psql took no more: {written:?}");
+        assert!(psql.wait().is_ok_and(|status| status.success()), "psql ended with an error");
     }
 }
 
