@@ -1,14 +1,9 @@
-use std::{
-    fs::File,
-    io::{Seek, SeekFrom, Write},
-};
-
 use busway_core::{Body, ErrorKind, LaneId, Log, ReadRequest};
 use rusqlite::Connection;
 use tempfile::tempdir;
 use uuid::Uuid;
 
-use crate::events::{entries, event, event_with, open};
+use crate::events::{damage_a_page, entries, event, open};
 
 #[tokio::test]
 async fn a_row_that_cannot_be_decoded_is_given_as_such_and_hides_no_neighbour() {
@@ -52,16 +47,7 @@ async fn a_row_that_cannot_be_decoded_is_given_as_such_and_hides_no_neighbour() 
 async fn a_damaged_page_is_told_as_such() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("busway.db");
-    let store = open(&path).await;
-    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000));
-    let batch: Vec<_> = (0..200).map(|_| event_with(Uuid::now_v7(), &payload)).collect();
-    store.append(&batch).await.unwrap();
-    drop(store);
-    let mut file = File::options().write(true).open(&path).unwrap();
-    let end = file.metadata().unwrap().len();
-    file.seek(SeekFrom::Start(end / 2 / 4_096 * 4_096)).unwrap();
-    file.write_all(&vec![0x5a; (end / 4) as usize]).unwrap();
-    drop(file);
+    damage_a_page(&path).await;
     let store = open(&path).await;
     let error = store.read(ReadRequest::after(LaneId(0), 0, 1_000)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -1,15 +1,9 @@
-use std::{
-    fs::File,
-    io::{Seek, SeekFrom, Write},
-};
-
 use busway_backends::sqlite::{Config, Sqlite, Synchronous};
 use busway_core::{Level, Log, Seam};
 use rusqlite::Connection;
 use tempfile::tempdir;
-use uuid::Uuid;
 
-use crate::events::{event, event_with, one_lane, open};
+use crate::events::{damage_a_page, event, one_lane, open};
 
 #[tokio::test]
 async fn a_sound_file_is_told_of_without_a_warning() {
@@ -25,16 +19,7 @@ async fn a_sound_file_is_told_of_without_a_warning() {
 async fn a_damaged_file_fails_with_the_way_to_save_it() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("busway.db");
-    let store = open(&path).await;
-    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000));
-    let batch: Vec<_> = (0..200).map(|_| event_with(Uuid::now_v7(), &payload)).collect();
-    store.append(&batch).await.unwrap();
-    store.close().await;
-    let mut file = File::options().write(true).open(&path).unwrap();
-    let end = file.metadata().unwrap().len();
-    file.seek(SeekFrom::Start(end / 2 / 4_096 * 4_096)).unwrap();
-    file.write_all(&vec![0x5a; (end / 4) as usize]).unwrap();
-    drop(file);
+    damage_a_page(&path).await;
     let findings = open(&path).await.diagnose().await.unwrap();
     let mut integrity = findings.iter().filter(|finding| finding.check == "integrity").peekable();
     assert!(integrity.peek().is_some());

@@ -1,6 +1,11 @@
 //! Events to store, and what is stored.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use busway_backends::sqlite::{Config, Sqlite};
 use busway_core::{Entry, Event, LaneId, Log, Metadata, Payload, ReadRequest, Seam};
@@ -47,4 +52,17 @@ pub(crate) async fn entries(store: &Sqlite) -> Vec<Arc<Entry>> {
 /// The ids in the first lane.
 pub(crate) async fn ids(store: &Sqlite) -> Vec<Uuid> {
     entries(store).await.iter().filter_map(|entry| entry.event().map(|event| event.id)).collect()
+}
+
+/// Makes a file with events in it and overwrites a part in its middle.
+pub(crate) async fn damage_a_page(path: &Path) {
+    let store = open(path).await;
+    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000));
+    let batch: Vec<_> = (0..200).map(|_| event_with(Uuid::now_v7(), &payload)).collect();
+    store.append(&batch).await.unwrap();
+    store.close().await;
+    let mut file = File::options().write(true).open(path).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(end / 2 / 4_096 * 4_096)).unwrap();
+    file.write_all(&vec![0x5a; (end / 4) as usize]).unwrap();
 }
