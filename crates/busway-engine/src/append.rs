@@ -76,12 +76,13 @@ impl Appender {
         let weight = u32::try_from(events.len().min(self.queue_size)).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(weight).await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
+        let line = self.line_of(&events);
         let (at, lead) = {
             let mut queue = self.lock();
             if queue.closed {
                 return Err(closed());
             }
-            let at = self.line_of(&events) % queue.lines.len();
+            let at = line % queue.lines.len();
             let line = &mut queue.lines[at];
             line.groups.push_back(Group { events, reply });
             let lead = line.appending < self.parallel;
