@@ -131,7 +131,19 @@ pub fn judge(
             let lettered = |event: u64| {
                 letters.contains_key(&event) || retried.contains_key(&event) || discarded.contains_key(&event)
             };
-            order(bounds, &runs, places, &acks, lettered, &mut violations);
+            let failed_before = |event: u64, at: u64| {
+                let mut runs = runs.iter().filter(|run| run.event == event);
+                runs.any(|run| run.ended.is_some_and(|(ended, how)| ended < at && how != Ended::Ack))
+            };
+            // It was named to run alone, and its process was lost before it began: whoever had it retried saw its dead letter.
+            let lost_before = |event: u64, at: u64| {
+                let began = runs.iter().filter(|run| run.event == event).map(|run| run.started).min();
+                let asked = retried.get(&event).and_then(|asked| asked.first());
+                losses.iter().any(|(lost, ..)| *lost < at)
+                    && asked.zip(began).is_some_and(|(asked, began)| *asked < began)
+            };
+            let died = |event: u64, at: u64| lettered(event) && (failed_before(event, at) || lost_before(event, at));
+            order(bounds, &runs, places, &acks, died, &mut violations);
             summary.overlaps += overlap(bounds, &runs, &losses, &mut violations);
         }
         count(bounds, &runs, losses.len() + left, &retried, &mut violations);
@@ -213,14 +225,13 @@ fn asked(records: &[(super::Stamp, Record)], name: &str, retry: bool) -> BTreeMa
     asked
 }
 
-/// The first acknowledgement of an event comes after all earlier ones of its key are acknowledged or have had
-/// their last failing run.
+/// The first acknowledgement of an event comes after all earlier ones of its key are acknowledged or may have died.
 fn order(
     bounds: &Bounds,
     runs: &[Run],
     places: &BTreeMap<u64, u64>,
     acks: &BTreeMap<u64, Vec<u64>>,
-    lettered: impl Fn(u64) -> bool,
+    died: impl Fn(u64, u64) -> bool,
     violations: &mut Vec<Violation>,
 ) {
     let mut keys: BTreeMap<&str, BTreeMap<u64, u64>> = BTreeMap::new();
@@ -229,10 +240,6 @@ fn order(
             keys.entry(key).or_default().insert(*place, run.event);
         }
     }
-    let failed_before = |event: u64, at: u64| {
-        runs.iter()
-            .any(|run| run.event == event && run.ended.is_some_and(|(ended, how)| ended < at && how != Ended::Ack))
-    };
     for events in keys.values() {
         let first_ack = |event: &u64| acks.get(event).and_then(|acks| acks.iter().min()).copied();
         let mut earlier: Vec<u64> = Vec::new();
@@ -243,9 +250,7 @@ fn order(
             if let Some(first) = acked.filter(|first| *first < all_acked) {
                 for before in &earlier {
                     let settled = first_ack(before).is_some_and(|acked| acked < first);
-                    // It may have been dead by then: it has failed before, and is or was a dead letter.
-                    let died = lettered(*before) && failed_before(*before, first);
-                    if !settled && !died {
+                    if !settled && !died(*before, first) {
                         violations.push(Violation::OutOfOrder(bounds.subscription.clone(), *event, *before));
                     }
                 }

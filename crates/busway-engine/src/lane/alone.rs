@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use busway_core::{Handed, KeyId, Seq, Timestamp, TurnId};
 
 use super::{
-    BEYOND, Lane,
+    Lane,
     rule::{Rule, keeps},
     stream::Stream,
 };
@@ -24,10 +24,7 @@ pub(super) enum Alone {
 impl<E: Clone> Lane<E> {
     /// True while everything runs alone.
     pub(super) fn wary(&self, now: Timestamp) -> bool {
-        let end = self.main.cursor;
-        self.suspects.first().is_some_and(|(due, _)| *due <= now)
-            || self.main.wary(BEYOND)
-            || self.turns.values().any(|stream| stream.wary(end))
+        self.suspects.first().is_some_and(|(due, _)| *due <= now) || self.streams().any(Stream::wary)
     }
 
     /// True if an alone run could start and only the permit is missing.

@@ -148,15 +148,16 @@ impl<E> Stream<E> {
         self.alone.0 < seq && seq <= self.alone.1
     }
 
-    /// True while there are events in the window, or still to be read up to `end`, that run alone.
-    pub(super) fn wary(&self, end: Seq) -> bool {
-        self.careful > 0 || self.lost_alone && self.lost_left > 0 && self.cursor < end
+    /// True while there are events in the window that run alone. What is still to be read makes nobody wait: whatever
+    /// keeps it from being read may need what waits here.
+    pub(super) fn wary(&self) -> bool {
+        self.careful > 0
     }
 
     /// The probation as it is to be stored with this position.
     pub(super) fn probation(&self, position: Seq) -> Seq {
         match self.probation {
-            _ if self.wary(BEYOND) && keeps(Rule::ReleaseStaysWary) => ALONE,
+            _ if (self.wary() || self.lost_alone && self.lost_left > 0) && keeps(Rule::ReleaseStaysWary) => ALONE,
             probation if probation > position => probation,
             _ => 0,
         }
@@ -262,6 +263,7 @@ impl<E> Stream<E> {
             cursor: self.cursor,
             probation: self.probation,
             lost_left: self.lost_left,
+            lost_alone: self.lost_alone,
             alone: self.alone,
             taken_end: self.taken_end,
             ..Self::new(position)

@@ -1,6 +1,6 @@
 use busway_core::TurnId;
 
-use super::{Desk, LIMITS, Run, at, seqs};
+use super::{super::super::stream::ALONE, Desk, LIMITS, Run, at, seqs};
 
 impl Desk {
     /// Keyless events of these tenants.
@@ -92,4 +92,24 @@ fn a_held_tenant_goes_on_with_another_holder_from_where_it_stands() {
     let mut started = seqs(&desk.start());
     started.sort_unstable();
     assert_eq!(started, [2, 3, 4, 5, 13]);
+}
+
+#[test]
+fn what_is_still_to_be_read_of_a_held_tenants_lost_window_keeps_nothing_waiting() {
+    let mut desk = Desk::crowded();
+    desk.commit();
+    // Room for one event: the lane's own is read first.
+    desk.limits.window_bytes = 10;
+    desk.lose();
+    desk.lose();
+    assert_eq!(desk.store.turns[&TurnId(1)], (0, ALONE));
+    desk.read();
+    desk.commit();
+    let alone = desk.start_one();
+    assert_eq!((alone.seq, alone.alone), (13, true));
+    desk.ack(&alone);
+    desk.settle();
+    desk.log.push((0, 2));
+    desk.read();
+    assert_eq!(seqs(&desk.start()), [14]);
 }

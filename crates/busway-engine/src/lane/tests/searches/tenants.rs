@@ -54,6 +54,25 @@ fn a_killer_of_a_held_tenant_is_dead_after_its_attempts() {
     }
 }
 
+/// What is still to be read of a lost window must not keep waiting what it needs to be read.
+#[test]
+fn a_held_tenant_whose_window_was_lost_twice_is_read_in_a_lane_that_takes_nothing_more() {
+    let other = good(2).of_tenant(2);
+    let flaky_other = flaky(2).of_tenant(2);
+    let limited = |case: Case, limit: fn(&mut Limits)| {
+        let mut limits = case.limits;
+        limit(&mut limits);
+        Case { limits, ..case }
+    };
+    let twice = |events: &[Event]| crowded(Faults { crashes: 2, ..NONE }, events).attempts(1);
+    holds(&limited(twice(&[good(1), good(1), other]), |limits| limits.window_bytes = 1));
+    if is_full() {
+        holds(&limited(twice(&[flaky(1), flaky(1), other]), |limits| limits.breaker = 1));
+        holds(&limited(twice(&[good(1), good(1), flaky_other, other]), |limits| limits.breaker = 1));
+        holds(&limited(twice(&[good(1), good(1), flaky_other, other]), |limits| limits.max_holds = 1));
+    }
+}
+
 #[test]
 fn requests_reach_a_held_tenant() {
     let other = good(2).of_tenant(2);
