@@ -37,7 +37,7 @@ pub use definition::{Backoff, Definition, Mode, OnDead, Order, Retry, Start};
 pub use diagnosis::{Age, Finding, Level, Size};
 pub use error::{BoxError, Error, ErrorKind, FieldError, Result, Status};
 pub use event::{Body, Entry, Event, NewEvent, Payload, Undecodable};
-pub use log::{Appended, Direction, Filter, Heads, Log, LogExt, ReadPage, ReadRequest, Stores, Wake};
+pub use log::{Appended, Direction, Filter, Heads, Log, LogExt, ReadPage, ReadRequest, Stores, Tail, Wake};
 pub use metadata::Metadata;
 pub use names::{EventType, Key, Owner, SubscriptionName, TenantId};
 pub use nearest::nearest;

@@ -95,6 +95,15 @@ pub struct ReadPage {
     pub looked: Seq,
 }
 
+/// What lies behind the ends of several lanes, as somebody knew them.
+#[derive(Clone, Debug, Default)]
+pub struct Tail {
+    /// One for each lane, in the order they were asked for.
+    pub pages: Vec<ReadPage>,
+    /// Some page ends before its lane does.
+    pub more: bool,
+}
+
 /// Where the lanes end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heads {
@@ -127,6 +136,23 @@ pub trait Log: Send + Sync + 'static {
 
     /// Reads one lane.
     async fn read(&self, request: ReadRequest) -> Result<ReadPage>;
+
+    /// Reads on in several lanes that were read to their ends, at most `max` entries of each: what a reader does at every
+    /// hint, so a log that can do it in one step does. As given here each lane that has moved is read.
+    async fn tail(&self, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        let heads = self.heads().await?;
+        let mut tail = Tail::default();
+        for (lane, after) in places {
+            let head = heads.seqs.get(usize::from(lane.0)).copied().unwrap_or_default();
+            let page = match head > *after {
+                true => self.read(ReadRequest::after(*lane, *after, max)).await?,
+                false => ReadPage { entries: Vec::new(), looked: *after },
+            };
+            tail.more |= page.looked < head;
+            tail.pages.push(page);
+        }
+        Ok(tail)
+    }
 
     /// Reads single entries of one lane by seq; those not found are left out.
     async fn fetch(&self, lane: LaneId, seqs: &[Seq]) -> Result<Vec<Arc<Entry>>>;

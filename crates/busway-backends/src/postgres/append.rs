@@ -5,8 +5,8 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use super::{
-    columns::{column, only},
-    error::corrupt,
+    columns::{column, only, unsigned},
+    error::{corrupt, is_of_other_part},
     pool::{Pool, Values},
     time::SqlTime,
 };
@@ -17,6 +17,23 @@ const PER_DRAW: usize = 4_096;
 const MOST_BYTES: usize = 512 << 20;
 
 const APPEND: &str = "SELECT * FROM {schema}.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+/// As the function `append` does for one event that is new; no row comes back if it is not, or may not be. The lane's lock
+/// is held before a seq is drawn. What was committed between the statement's beginning and that is not seen: the time is then
+/// the clock's, which is later unless it was set back.
+const APPEND_ONE: &str = r#"
+    WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock({lock}, $1)::text AS done)
+    INSERT INTO {schema}.newest AS e (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
+    SELECT nextval('{schema}.draws') << 12,
+           greatest(date_trunc('milliseconds', clock_timestamp()),
+                    (SELECT n.stored_at FROM {schema}.newest AS n WHERE n.lane = $2 ORDER BY n.seq DESC LIMIT 1),
+                    (SELECT l.stored_at FROM {schema}.lanes AS l WHERE l.lane = $2)),
+           $3, $4, $2, $5, $6, $7, $8, $9
+    FROM locked
+    WHERE done IS NOT NULL
+        AND NOT EXISTS (SELECT FROM {schema}.parts AS p WHERE p.number > 1 AND p.began + interval '5 min' >= $10)
+    ON CONFLICT (id, tenant) DO NOTHING
+    RETURNING e.seq, e.stored_at, CASE WHEN $11 IS NOT NULL THEN pg_notify('{channel}', $11) END"#;
 
 /// A batch column by column, as the server takes it.
 struct Columns<'a> {
@@ -81,6 +98,11 @@ pub(super) async fn append(
         let detail = format!("a batch of {bytes} bytes is too large; at most {MOST_BYTES} go in one");
         return Err(Error::new(ErrorKind::TooLarge, detail));
     }
+    if let ([event], None) = (batch, at)
+        && let Some(appended) = append_one(pool, lanes, event, note).await?
+    {
+        return Ok(vec![appended]);
+    }
     let columns = Columns::of(batch, lanes);
     let at = at.map(SqlTime);
     let values: Values<'_> = &[
@@ -97,7 +119,37 @@ pub(super) async fn append(
         (&columns.metadata, Type::TEXT_ARRAY),
         (&columns.payloads, Type::TEXT_ARRAY),
     ];
-    told(&only(pool.write(APPEND, values).await?)?, &columns.row_lanes)
+    told(&only(pool.write_often(APPEND, values).await?)?, &columns.row_lanes)
+}
+
+/// Appends an event if it is new and no older part need be looked through for it.
+async fn append_one(pool: &Pool, lanes: u16, event: &Event, note: Option<&str>) -> Result<Option<Appended>> {
+    // Planned each time, it costs more than the function.
+    if !pool.is_direct() {
+        return Ok(None);
+    }
+    let lane = lane_of(&event.tenant, event.key.as_ref(), &event.event_type, lanes);
+    let values: Values<'_> = &[
+        (&i32::from(lane.0), Type::INT4),
+        (&lane.0.cast_signed(), Type::INT2),
+        (&SqlTime(event.time), Type::TIMESTAMPTZ),
+        (&event.id, Type::UUID),
+        (&event.tenant.as_str(), Type::TEXT),
+        (&event.event_type.as_str(), Type::TEXT),
+        (&event.key.as_ref().map(|key| key.as_str()), Type::TEXT),
+        (&said(event), Type::TEXT),
+        (&event.payload.as_str(), Type::TEXT),
+        (&SqlTime(made_at(event.id)), Type::TIMESTAMPTZ),
+        (&note, Type::TEXT),
+    ];
+    let rows = match pool.write_often(APPEND_ONE, values).await {
+        // A part was begun in between, and the seq drawn is of that.
+        Err(error) if is_of_other_part(&error) => return Ok(None),
+        rows => rows?,
+    };
+    let Some(row) = rows.first() else { return Ok(None) };
+    let stored_at: SqlTime = column(row, 1)?;
+    Ok(Some(Appended { lane, seq: unsigned(row, 0)?, stored_at: stored_at.0, duplicate: false }))
 }
 
 /// What became of each event, as the answer tells.

@@ -94,7 +94,7 @@ impl Bell {
             state.is_due = false;
             state.ring(Instant::now());
         }
-        if let Err(error) = pool.write(RING, &[(&self.note, Type::TEXT)]).await {
+        if let Err(error) = pool.write_often(RING, &[(&self.note, Type::TEXT)]).await {
             tracing::debug!(%error, "other processes were not told of an append; they find it when they look");
         }
     }

@@ -1,7 +1,10 @@
 use std::{error::Error as StdError, io, time::Duration};
 
 use busway_core::{Error, ErrorKind};
-use tokio_postgres::{Error as NativeError, error::DbError};
+use tokio_postgres::{
+    Error as NativeError,
+    error::{DbError, SqlState},
+};
 
 /// Raised by `append`; see its SQL.
 const PART_FULL: &str = "BW003";
@@ -111,6 +114,18 @@ pub(super) fn is_part_full(error: &Error) -> bool {
 /// True if a statement names a table that is not there.
 pub(super) fn is_no_table(error: &Error) -> bool {
     has_code(error, "42P01")
+}
+
+/// True if a row lies outside of the part that it was to go to.
+pub(super) fn is_of_other_part(error: &Error) -> bool {
+    has_code(error, "23514")
+}
+
+/// True if a prepared statement is not there any more, or what it calls has become another.
+pub(super) fn is_of_old_plan(error: &NativeError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| [&SqlState::INVALID_SQL_STATEMENT_NAME, &SqlState::FEATURE_NOT_SUPPORTED].contains(&code))
 }
 
 fn has_code(error: &Error, wanted: &str) -> bool {

@@ -43,7 +43,7 @@ pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<Commit
     values.push((&buried, Type::INT8_ARRAY));
     values.push((&carried_out, Type::INT8_ARRAY));
     let rows = if commit.dead.is_empty() {
-        pool.write(&format!("SELECT c.* FROM {COMMIT}"), &values).await
+        pool.write_often(&format!("SELECT c.* FROM {COMMIT}"), &values).await
     } else {
         values.extend(letters.values());
         let sql = format!("SELECT c.*, CASE WHEN c.applied THEN {} END FROM {COMMIT}", dead_letters::ADD);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use busway_core::{
     Appended, Capabilities, Entry, Error, ErrorKind, Event, Filter, Finding, Heads, LaneId, Log, ReadPage, ReadRequest,
-    Result, Seq, TenantId, Timestamp, Wake,
+    Result, Seq, Tail, TenantId, Timestamp, Wake,
 };
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -69,6 +69,10 @@ impl Log for Postgres {
                  AND e.seq > (SELECT pruned FROM {{schema}}.lanes WHERE lane = $1)"
         );
         self.entries(&sql, &[(&lane.0.cast_signed(), Type::INT2), (&seqs, Type::INT8_ARRAY)]).await
+    }
+
+    async fn tail(&self, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        self.read_on(places, max).await
     }
 
     async fn heads(&self) -> Result<Heads> {

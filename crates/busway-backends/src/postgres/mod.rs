@@ -8,6 +8,7 @@ mod columns;
 mod config;
 mod connection;
 mod dead_letters;
+mod direct;
 mod doctor;
 mod error;
 mod event_row;

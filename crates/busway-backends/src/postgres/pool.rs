@@ -1,4 +1,11 @@
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use busway_core::{Error, ErrorKind, Result};
 use deadpool_postgres::{
@@ -6,14 +13,16 @@ use deadpool_postgres::{
 };
 use futures::TryStreamExt;
 use tokio_postgres::{
-    Error as NativeError, Row,
+    Error as NativeError, Row, Statement,
     types::{ToSql, Type},
 };
 
 use super::{
+    columns::{column, only},
     config::Config,
     connection::Connector,
-    error::{Effect, failed, is_lost, no_answer, not_connected, too_late},
+    direct::said_process,
+    error::{Effect, failed, is_lost, is_of_old_plan, no_answer, not_connected, too_late},
     names::Names,
 };
 
@@ -28,14 +37,24 @@ pub(super) const ARRIVE: &str = "SELECT {schema}.arrive()";
 
 /// The connections of one process, and the one way to run a statement on them.
 ///
-/// A statement goes out in one message as an unnamed one, in a transaction of its own: so a pooler that changes
-/// the server's connection after each transaction is never noticed.
+/// A statement goes out in one message, in a transaction of its own. Those that are run often are prepared once for each
+/// connection if that leads to the server itself; all others are unnamed, so a pooler that changes the server's connection
+/// after each transaction is never noticed.
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
     names: Names,
     place: String,
     deadline: Duration,
     connect_timeout: Duration,
+    /// Every connection so far leads to the server itself.
+    is_direct: Arc<AtomicBool>,
+}
+
+/// How often a statement is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Usage {
+    Often,
+    Seldom,
 }
 
 impl Pool {
@@ -45,6 +64,7 @@ impl Pool {
         let connector = Connector::new(config, &config.native)?;
         let manager = Manager::from_connect(config.native.clone(), connector, settings);
         let connect_timeout = config.connect_timeout();
+        let is_direct = Arc::new(AtomicBool::new(true));
         let connections = deadpool_postgres::Pool::builder(manager)
             .max_size(config.pool)
             .wait_timeout(Some(config.deadline))
@@ -52,18 +72,32 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             // Few connections are used again and again, whose plans are made.
             .queue_mode(QueueMode::Lifo)
-            .post_create(arrive(&names, connect_timeout))
+            .post_create(arrive(&names, connect_timeout, &is_direct))
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no pool of connections: {error}")))?;
-        Ok(Self { connections, names, place: config.place(), deadline: config.deadline, connect_timeout })
+        Ok(Self { connections, names, place: config.place(), deadline: config.deadline, connect_timeout, is_direct })
+    }
+
+    /// True unless there is a pooler between some connection and the server, as far as is known.
+    pub(super) fn is_direct(&self) -> bool {
+        self.is_direct.load(Ordering::Acquire)
     }
 
     /// Runs a statement that changes nothing; `{schema}` in it stands for the schema. Repeated once if its
     /// connection is lost.
     pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        self.read_by(Usage::Seldom, sql, values).await
+    }
+
+    /// As [`read`](Self::read), for a statement that is always the same and worth preparing.
+    pub(super) async fn read_often(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        self.read_by(Usage::Often, sql, values).await
+    }
+
+    async fn read_by(&self, usage: Usage, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
         let sql = self.names.fill(sql);
-        let ended = match self.run(&sql, values, self.deadline).await {
-            Err(Unanswered::Failed(error)) if is_lost(&error) => self.run(&sql, values, self.deadline).await,
+        let ended = match self.run(usage, &sql, values, self.deadline).await {
+            Err(Unanswered::Failed(error)) if is_lost(&error) => self.run(usage, &sql, values, self.deadline).await,
             ended => ended,
         };
         ended.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))
@@ -74,11 +108,33 @@ impl Pool {
         &self,
         sql: &str,
         values: Values<'_>,
+        take: impl FnMut(&Row) -> Result<Flow> + Send,
+    ) -> Result<Flow> {
+        self.read_while_by(Usage::Seldom, sql, values, take).await
+    }
+
+    /// As [`read_while`](Self::read_while), for a statement that is always the same and worth preparing.
+    pub(super) async fn read_while_often(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+        take: impl FnMut(&Row) -> Result<Flow> + Send,
+    ) -> Result<Flow> {
+        self.read_while_by(Usage::Often, sql, values, take).await
+    }
+
+    async fn read_while_by(
+        &self,
+        usage: Usage,
+        sql: &str,
+        values: Values<'_>,
         mut take: impl FnMut(&Row) -> Result<Flow> + Send,
     ) -> Result<Flow> {
         let sql = self.names.fill(sql);
-        let taken = match self.take(&sql, values, &mut take).await {
-            Err(Unanswered::Failed(error)) if is_lost(&error) => self.take(&sql, values, &mut take).await,
+        let taken = match self.take(usage, &sql, values, &mut take).await {
+            Err(Unanswered::Failed(error)) if is_lost(&error) || is_of_old_plan(&error) => {
+                self.take(usage, &sql, values, &mut take).await
+            }
             taken => taken,
         };
         taken.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))?
@@ -90,23 +146,68 @@ impl Pool {
         self.write_within(self.deadline, sql, values).await
     }
 
+    /// As [`write`](Self::write), for a statement that is always the same and worth preparing.
+    pub(super) async fn write_often(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        self.write_by(Usage::Often, self.deadline, sql, values).await
+    }
+
     /// As [`write`](Self::write), with a deadline of its own.
     pub(super) async fn write_within(&self, deadline: Duration, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
-        let ended = self.run(&self.names.fill(sql), values, deadline).await;
+        self.write_by(Usage::Seldom, deadline, sql, values).await
+    }
+
+    async fn write_by(&self, usage: Usage, deadline: Duration, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        let ended = self.run(usage, &self.names.fill(sql), values, deadline).await;
         ended.map_err(|unanswered| self.told(unanswered, Effect::Change, deadline))
     }
 
-    async fn run(&self, sql: &str, values: Values<'_>, deadline: Duration) -> Result<Vec<Row>, Unanswered> {
+    async fn run(
+        &self,
+        usage: Usage,
+        sql: &str,
+        values: Values<'_>,
+        deadline: Duration,
+    ) -> Result<Vec<Row>, Unanswered> {
         let mut in_use = InUse(None);
         let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
-        let ended = tokio::time::timeout(deadline, client.query_typed(sql, values)).await;
-        let ended = ended.map_err(|_| Unanswered::Late)?;
+        let ended = tokio::time::timeout(deadline, async {
+            let Some(statement) = self.prepared(usage, client, sql, values).await? else {
+                return client.query_typed(sql, values).await;
+            };
+            let given: Vec<&(dyn ToSql + Sync)> = values.iter().map(|(value, _)| *value).collect();
+            match client.query(&statement, &given).await {
+                // Refused before it began.
+                Err(error) if is_of_old_plan(&error) => {
+                    client.statement_cache.clear();
+                    client.query_typed(sql, values).await
+                }
+                ended => ended,
+            }
+        });
+        let ended = ended.await.map_err(|_| Unanswered::Late)?;
         in_use.give_back();
         ended.map_err(Unanswered::Failed)
     }
 
+    /// The statement as it is prepared on a connection, if it is to be.
+    async fn prepared(
+        &self,
+        usage: Usage,
+        client: &Object,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Option<Statement>, NativeError> {
+        // Asked once there is a connection, since that may be the first through a pooler.
+        if usage == Usage::Seldom || !self.is_direct() {
+            return Ok(None);
+        }
+        let types: Vec<Type> = values.iter().map(|(_, of)| of.clone()).collect();
+        client.prepare_typed_cached(sql, &types).await.map(Some)
+    }
+
     async fn take(
         &self,
+        usage: Usage,
         sql: &str,
         values: Values<'_>,
         take: &mut (impl FnMut(&Row) -> Result<Flow> + Send),
@@ -115,8 +216,11 @@ impl Pool {
         let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
         let mut begun = false;
         let taking = async {
-            let sent = client.query_typed_raw(sql, values.iter().map(|(value, of)| (*value, of.clone())));
-            let mut rows = pin!(sent.await?);
+            let sent = match self.prepared(usage, client, sql, values).await? {
+                Some(statement) => client.query_raw(&statement, values.iter().map(|(value, _)| *value)).await,
+                None => client.query_typed_raw(sql, values.iter().map(|(value, of)| (*value, of.clone()))).await,
+            };
+            let mut rows = pin!(sent?);
             let mut left_over = 0;
             let mut flow = Flow::More;
             while let Some(row) = rows.try_next().await? {
@@ -137,6 +241,9 @@ impl Pool {
         };
         let taken: Result<(Result<Flow>, bool), NativeError> =
             tokio::time::timeout(self.deadline, taking).await.map_err(|_| Unanswered::Late)?;
+        if taken.as_ref().is_err_and(is_of_old_plan) {
+            client.statement_cache.clear();
+        }
         let (flow, is_over) = taken.map_err(|error| match begun {
             false => Unanswered::Failed(error),
             true => Unanswered::Told(failed(error, Effect::None, &self.place)),
@@ -179,16 +286,22 @@ impl Pool {
     }
 }
 
-/// What every new connection begins with: it may lead to a server that took the other's place.
-fn arrive(names: &Names, within: Duration) -> Hook {
-    let sql = names.fill(ARRIVE);
+/// What every new connection begins with: it may lead to a server that took the other's place, and a session is its own
+/// only if the server's process is the one that was told when it began.
+fn arrive(names: &Names, within: Duration, is_direct: &Arc<AtomicBool>) -> Hook {
+    let sql = names.fill("SELECT pg_backend_pid(), {schema}.arrive()");
+    let is_direct = Arc::clone(is_direct);
     Hook::async_fn(move |client, _| {
-        let sql = sql.clone();
+        let (sql, is_direct) = (sql.clone(), Arc::clone(&is_direct));
         Box::pin(async move {
-            match tokio::time::timeout(within, client.query_typed(&sql, &[])).await {
-                Ok(arrived) => arrived.map(drop).map_err(HookError::Backend),
-                Err(_) => Err(HookError::message("no answer")),
+            let said = said_process(&client.cancel_token()).await;
+            let arrived = tokio::time::timeout(within, client.query_typed(&sql, &[])).await;
+            let rows = arrived.map_err(|_| HookError::message("no answer"))?.map_err(HookError::Backend)?;
+            let process: Option<i32> = only(rows).and_then(|row| column(&row, 0)).ok();
+            if process.is_none() || process != said {
+                is_direct.store(false, Ordering::Release);
             }
+            Ok(())
         })
     })
 }

@@ -1,5 +1,6 @@
 mod count;
 mod filling;
+mod tail;
 
 use busway_core::{Direction, ReadPage, ReadRequest, Result, Seq};
 use tokio_postgres::types::Type;

@@ -50,7 +50,7 @@ impl Shared {
 
     /// Asks where the lanes end.
     pub(super) async fn hear_heads(&self) -> Result<Heads> {
-        let row = only(self.pool.read("SELECT * FROM {schema}.heads()", &[]).await?)?;
+        let row = only(self.pool.read_often("SELECT * FROM {schema}.heads()", &[]).await?)?;
         let unsigned_all = |seqs: Vec<i64>| seqs.into_iter().map(i64::cast_unsigned).collect();
         let heads = Heads {
             epoch: Epoch(unsigned(&row, 0)?),

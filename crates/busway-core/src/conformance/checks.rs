@@ -81,6 +81,7 @@ macro_rules! __conformance_checks {
                 backward_reads_come_from_the_end_to_the_start
                 fetch_gives_what_is_there_and_leaves_out_the_rest
                 heads_tell_where_each_lane_ends
+                several_lanes_are_read_on_in_one_go
                 a_count_tells_how_many_entries_lie_between
             }
             log::filters Read {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use busway_core::{Epoch, Heads, LaneId, Log, ReadRequest, Result, Seam, Seq};
+use busway_core::{Epoch, Heads, LaneId, Log, ReadPage, ReadRequest, Result, Seam, Seq};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,8 @@ use crate::signal::{Signal, Watcher};
 const KEPT: usize = 4_096;
 /// Bytes that it keeps.
 const KEPT_BYTES: usize = 8 << 20;
+/// Entries of a lane that are read at a hint; what is more is read lane by lane.
+const AT_A_HINT: usize = 256;
 /// How often a log that other processes share is looked at although no hint came.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -109,8 +111,11 @@ impl Reader {
         let mut wake = log.wake();
         // Hints within one process are never missed.
         let shared = log.capabilities().shared;
+        let mut hinted = false;
         loop {
-            if let Err(error) = self.catch_up(&log).await {
+            let caught_up = if hinted { self.follow_hint(&log).await } else { self.catch_up(&log).await };
+            hinted = false;
+            if let Err(error) = caught_up {
                 tracing::warn!(%error, "the log cannot be read");
                 tokio::select! {
                     biased;
@@ -122,10 +127,34 @@ impl Reader {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.watched.notified() => {}
-                changed = wake.changed(), if self.is_watched() => if changed.is_err() { return },
+                changed = wake.changed(), if self.is_watched() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    hinted = true;
+                }
                 () = seam.clock().sleep(LOOK), if shared => {}
             }
         }
+    }
+
+    /// Reads on in the lanes whose ends are followed, in one go.
+    async fn follow_hint(&self, log: &Arc<dyn Log>) -> Result<()> {
+        let followed = (0..).map(LaneId).zip(&self.ends).filter_map(|(lane, end)| {
+            let state = self.state(lane);
+            (end.moved.watchers() > 0 && !state.passed_by).then_some((lane, state.page.to))
+        });
+        let places: Vec<(LaneId, Seq)> = followed.collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let tail = log.tail(&places, AT_A_HINT).await?;
+        for ((lane, after), page) in places.into_iter().zip(tail.pages) {
+            if page.looked > after {
+                self.add(lane, page);
+            }
+        }
+        if tail.more { self.catch_up(log).await } else { Ok(()) }
     }
 
     /// Reads up to where the log ends now; what is appended meanwhile comes with a hint of its own.
@@ -164,6 +193,12 @@ impl Reader {
             return Ok(false);
         }
         let page = log.read(ReadRequest::after(lane, to, 1_000)).await?;
+        self.add(lane, page);
+        Ok(true)
+    }
+
+    /// Takes what comes next of a lane, and tells who watches it.
+    fn add(&self, lane: LaneId, page: ReadPage) {
         let reads: Vec<Read> = page.entries.into_iter().map(Read::of).collect();
         let mut state = self.state(lane);
         let State { page: end_page, bytes, .. } = &mut *state;
@@ -177,8 +212,7 @@ impl Reader {
             }
         }
         drop(state);
-        end.moved.raise();
-        Ok(true)
+        self.ends[usize::from(lane.0)].moved.raise();
     }
 }
 

@@ -268,6 +268,21 @@ BEGIN
             SELECT e.seq FROM {schema}.newest AS e WHERE e.lane = l.lane ORDER BY e.seq DESC LIMIT 1) AS e ON true;
 END $$;
 
+-- What lies in the newest part behind these places of lanes, at most so many entries of each, lane by lane. Of a lane
+-- of which older parts may have something left comes one row without a seq. `newest` and the heads of before it change
+-- together, and whoever sees only one of the two has nothing to see in the part: so nothing is passed over.
+CREATE FUNCTION {schema}.tail(lanes smallint[], afters bigint[], most bigint)
+RETURNS SETOF {schema}.domain_events LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_sort = off SET jit = off AS $$
+BEGIN
+    RETURN QUERY SELECT e.seq, e.stored_at, e."time", e.id, w.lane, e.tenant, e.type, e.key, e.metadata, e.payload
+        FROM unnest(lanes, afters) AS w(lane, after) JOIN {schema}.lanes AS l ON l.lane = w.lane
+        LEFT JOIN LATERAL (
+            SELECT * FROM {schema}.newest AS n
+            WHERE n.lane = w.lane AND n.seq > w.after AND w.after >= l.head ORDER BY n.seq LIMIT most) AS e ON true
+        WHERE e.seq IS NOT NULL OR w.after < l.head;
+END $$;
+
 -- Entries of one part and lane that a filter may want, at most `most`, in the order of the seqs or against it, from
 -- `start` (excluded) to `until`. Only so many rows are looked at: the first row has no lane, and the seq of the last
 -- one looked at if there are more. Settings keep the planner from sorting a lane for each page, and from compiling.

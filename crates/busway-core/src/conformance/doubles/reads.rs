@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Appended, Direction, Entry, Epoch, Event, EventType, Filter, Heads, LaneId, Log, Patterns, ReadPage, ReadRequest,
-    Result, Seq, TenantId, Timestamp,
+    Result, Seq, Tail, TenantId, Timestamp,
 };
 
 /// Reads something else than was asked for.
@@ -37,6 +37,18 @@ impl LogTwist for Gives {
         let head = sound.heads().await?.seqs[usize::from(request.lane.0)];
         self.0(&request, head, &mut page);
         Ok(page)
+    }
+}
+
+/// Reads several lanes on otherwise.
+struct ReadsOn(fn(&mut Tail));
+
+#[async_trait]
+impl LogTwist for ReadsOn {
+    async fn tail(&self, sound: Sound<'_, dyn Log>, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        let mut tail = sound.tail(places, max).await?;
+        self.0(&mut tail);
+        Ok(tail)
     }
 }
 
@@ -203,6 +215,25 @@ pub(super) const ALL: &[Double] = &[
         twist: || {
             let lag = |heads: &mut Heads, _| heads.seqs.iter_mut().for_each(|seq| *seq = seq.saturating_sub(1));
             Twist::log(Tells(lag, Mutex::new(0)))
+        },
+    },
+    Double {
+        fault: "leaves out the lanes without anything new where it reads several on",
+        noticed_by: &["several_lanes_are_read_on_in_one_go"],
+        twist: || Twist::log(ReadsOn(|tail| tail.pages.retain(|page| !page.entries.is_empty()))),
+    },
+    Double {
+        fault: "reads several lanes on and says that it was all",
+        noticed_by: &["several_lanes_are_read_on_in_one_go"],
+        twist: || Twist::log(ReadsOn(|tail| tail.more = false)),
+    },
+    Double {
+        fault: "skips the first entry of a lane that it reads on beside others",
+        noticed_by: &["several_lanes_are_read_on_in_one_go"],
+        twist: || {
+            Twist::log(ReadsOn(|tail| {
+                tail.pages.iter_mut().for_each(|page| drop(page.entries.drain(..page.entries.len().min(1))))
+            }))
         },
     },
     Double {

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::{
     Appended, Capabilities, Checkpoint, Checkpoints, CommitOutcome, DeadLetter, DeadLetterQuery, Entry, Event, Heads,
     LaneCommit, LaneId, LaneRecord, Log, MemberId, MemberRecord, OperationRecord, Page, Payload, Pulse, ReadPage,
-    ReadRequest, Request, RequestKind, Result, Seq, SubscriptionId, SubscriptionRecord, TenantId, Timestamp, Wake,
+    ReadRequest, Request, RequestKind, Result, Seq, SubscriptionId, SubscriptionRecord, Tail, TenantId, Timestamp,
+    Wake,
 };
 
 /// The sound store behind a double, and which of its handles the call came through.
@@ -80,6 +81,7 @@ twist! {
     fn append(batch: &[Arc<Event>]) -> Vec<Appended>;
     fn read(request: ReadRequest) -> ReadPage;
     fn fetch(lane: LaneId, seqs: &[Seq]) -> Vec<Arc<Entry>>;
+    fn tail(places: &[(LaneId, Seq)], max: usize) -> Tail;
     fn heads() -> Heads;
     fn count(lane: LaneId, after: Seq, upto: Seq) -> u64;
     fn find(tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Vec<Arc<Entry>>;

@@ -186,6 +186,39 @@ pub(in crate::conformance) async fn heads_tell_where_each_lane_ends(probe: &Prob
     Ok(())
 }
 
+pub(in crate::conformance) async fn several_lanes_are_read_on_in_one_go(probe: &Probe) -> Outcome {
+    let lanes: Vec<LaneId> = probe.lanes().collect();
+    let begin: Vec<(LaneId, Seq)> = lanes.iter().map(|lane| (*lane, 0)).collect();
+    for count in [0, 1, 9] {
+        if count > 0 {
+            probe.log().append(&probe.events(count)).await?;
+            probe.log().append(&probe.events_in(LANE, count)).await?;
+        }
+        let tail = probe.log().tail(&begin, 100).await?;
+        ensure_eq!((tail.pages.len(), tail.more), (lanes.len(), false), "pages, and whether there is more");
+        for (lane, page) in lanes.iter().zip(&tail.pages) {
+            let all = seqs(&probe.read_all(*lane, &Filter::default()).await?);
+            ensure_eq!(seqs(&page.entries), all, "entries of {lane}");
+            ensure_eq!(page.looked, all.last().copied().unwrap_or(0), "how far {lane} was looked at");
+        }
+    }
+    let stored = seqs(&probe.read_all(LANE, &Filter::default()).await?);
+    let places = |after: Seq| begin.iter().skip(1).copied().chain([(LANE, after)]).collect::<Vec<_>>();
+    let tail = probe.log().tail(&places(stored[1]), 3).await?;
+    ensure_eq!(
+        tail.pages.last().map(|page| seqs(&page.entries)),
+        Some(stored[2..5].to_vec()),
+        "entries asked for last"
+    );
+    ensure_eq!(tail.pages.last().map(|page| page.looked), Some(stored[4]), "how far a full page looked");
+    ensure!(tail.more, "nothing was told of what is behind a full page");
+    let end = stored[stored.len() - 1];
+    let tail = probe.log().tail(&[(LANE, end)], 3).await?;
+    ensure!(tail.pages[0].entries.is_empty() && !tail.more, "something came from behind the end: {tail:?}");
+    ensure_eq!(tail.pages[0].looked, end, "how far was looked behind the end");
+    Ok(())
+}
+
 pub(in crate::conformance) async fn a_count_tells_how_many_entries_lie_between(probe: &Probe) -> Outcome {
     ensure_eq!(probe.log().count(LANE, 0, 0).await?, 0, "entries of an empty lane");
     for batch in [1, 5, 2] {

@@ -42,8 +42,14 @@ pub(super) async fn members_share_a_subscription_and_hold_no_event_at_once(stage
     let script = |_: &crate::Delivery| Act::Last(Duration::from_millis(20));
     one.work(stage, "shared", &run(), &book, script).await?;
     two.work(stage, "shared", &run(), &book, script).await?;
-    // Until each has heard of the other.
-    stage.pass(Stage::config().lease).await;
+    let wanted = usize::from(stage.stores.log.lanes()).min(2);
+    stage
+        .until("each has lanes if there are enough", async || {
+            let stored = stage.stores.checkpoints.checkpoints(None).await?;
+            let held = stored.iter().filter(|(_, _, checkpoint)| !checkpoint.released);
+            Ok(held.filter_map(|(_, _, checkpoint)| checkpoint.holder).collect::<BTreeSet<_>>().len() == wanted)
+        })
+        .await?;
     stage.publish(&one, (0..300).map(|n| keyed(n, &format!("k{}", n % 32))).collect()).await?;
     stage.settled().await?;
     ensure_eq!(sorted(book.numbers()), (0..300).collect::<Vec<_>>(), "what they got together, each once");
