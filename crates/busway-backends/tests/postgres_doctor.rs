@@ -49,9 +49,9 @@ async fn a_store_in_good_health_is_told_of_without_a_warning() {
     let store = open(&server.database().url).await;
     let findings = store.diagnose().await.unwrap();
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
-    let settings = ["version", "fsync", "synchronous_commit", "notifications"];
+    let settings = ["version", "fsync", "synchronous_commit", "notifications", "statements"];
     let state = ["oldest_transaction", "bloat", "parts", "outbox"];
-    assert_eq!(checks, [settings, state].concat(), "{findings:?}");
+    assert_eq!(checks, [&settings[..], &state].concat(), "{findings:?}");
     assert!(findings.iter().all(|finding| finding.level == Level::Ok && finding.remedy.is_none()), "{findings:?}");
 }
 
@@ -120,6 +120,18 @@ async fn behind_a_pooler_in_transaction_mode_notifications_need_an_address_past_
     assert!(notifications.detail.contains(&direct), "{}", notifications.detail);
     let findings = open(&format!("{pooled}?listen=off")).await.diagnose().await.unwrap();
     assert!(found(&findings, "notifications").detail.contains("off, as configured"));
+}
+
+/// A pooler that does not know prepared statements mixes up those of its clients.
+#[tokio::test]
+async fn statements_are_prepared_only_where_nothing_stands_before_the_server() {
+    let Some(server) = Server::start() else { return };
+    let Some(pooler) = PgBouncer::start(&server) else { return };
+    let database = server.database();
+    let findings = open(&database.url).await.diagnose().await.unwrap();
+    assert_eq!(found(&findings, "statements").detail, "statements that are run often are prepared");
+    let findings = open(&pooler.url(&database)).await.diagnose().await.unwrap();
+    assert!(found(&findings, "statements").detail.contains("not prepared"), "{findings:?}");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ impl Postgres {
     pub(super) async fn look_after(&self) -> Result<Vec<Finding>> {
         let mut findings = self.settings().await?;
         findings.push(self.notifications().await);
+        findings.push(self.statements());
         findings.push(self.oldest_transaction().await?);
         findings.extend(self.bloat().await?);
         findings.extend(self.parts().await?);
@@ -95,6 +96,17 @@ impl Postgres {
         );
         let remedy = "add `listen=host:port` to the URL, an address of the same server that leads past the pooler";
         Finding::warn("notifications", detail, remedy)
+    }
+
+    /// Whether statements that are run often are prepared.
+    fn statements(&self) -> Finding {
+        Finding::ok(
+            "statements",
+            match self.pool.is_direct() {
+                true => "statements that are run often are prepared",
+                false => "statements are not prepared, since a pooler stands between some connection and the server",
+            },
+        )
     }
 
     async fn hear_one(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use busway_testbed::postgres::Server;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::stage::{append_one, assert_holds, event, ids, large, open, read_all, until};
+use crate::stage::{append_one, assert_holds, event, ids, large, open, read_all, soon, until};
 
 /// Bytes of a part that a few dozen events of a kilobyte fill.
 const SMALL: &str = "lanes=2&pool=4&partBytes=100000";
@@ -149,6 +149,32 @@ async fn publishing_goes_on_when_a_part_has_no_seq_left() {
     client.batch_execute("SELECT setval('busway.draws', (1 << 28) - 1)").await.unwrap();
     let second = append_one(&log).await;
     assert_eq!((first.seq >> 40, second.seq >> 40), (0, 1));
+}
+
+#[tokio::test]
+async fn an_event_that_waited_while_a_part_began_goes_into_it_and_is_read_on_from_before() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let (log, mut client) = (open(&database.url, "lanes=1&pool=3").await, database.client().await);
+    let (watcher, lane) = (database.client().await, LaneId(0));
+    let (first, last) = (append_one(&log).await, append_one(&log).await);
+    let beginning = client.transaction().await.unwrap();
+    beginning.batch_execute("SELECT busway.begin_part(2)").await.unwrap();
+    let waiting = tokio::spawn({
+        let log = log.clone();
+        async move { append_one(&log).await }
+    });
+    let waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    until("it waits", async || watcher.query_one(waits, &[]).await.unwrap().get(0)).await;
+    beginning.commit().await.unwrap();
+    let new = soon("it is appended", waiting).await.unwrap();
+    assert_eq!((first.seq >> 40, last.seq >> 40, new.seq >> 40), (0, 0, 1));
+    for (after, behind) in [(last.seq, vec![new.seq]), (first.seq, vec![last.seq, new.seq]), (new.seq, Vec::new())] {
+        let tail = log.tail(&[(lane, after)], 10).await.unwrap();
+        assert_eq!(tail.pages[0].entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), behind);
+        assert!(!tail.more);
+    }
 }
 
 #[tokio::test]
