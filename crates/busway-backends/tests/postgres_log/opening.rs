@@ -181,6 +181,26 @@ async fn what_was_removed_while_it_was_open_is_named() {
 }
 
 #[tokio::test]
+async fn a_function_that_became_another_while_it_was_open_is_called_as_it_is_now() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let log = open(&database.url, "lanes=2&pool=2&listen=off").await;
+    append_one(&log).await;
+    let before = log.heads().await.unwrap();
+    let another = "
+        DROP FUNCTION busway.heads();
+        CREATE FUNCTION busway.heads(OUT epoch bigint, OUT heads bigint[], OUT pruned bigint[], OUT lowest int, OUT added int)
+        LANGUAGE sql AS $$
+            SELECT (SELECT value::bigint FROM busway.meta WHERE key = 'epoch'),
+                   array_agg(coalesce((SELECT max(e.seq) FROM busway.newest AS e WHERE e.lane = l.lane), 0) ORDER BY l.lane),
+                   array_agg(l.pruned ORDER BY l.lane), 1, 2
+            FROM busway.lanes AS l
+        $$";
+    database.client().await.batch_execute(another).await.unwrap();
+    assert_eq!(log.heads().await.unwrap(), before);
+}
+
+#[tokio::test]
 async fn durability_is_what_the_server_is_set_to() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();

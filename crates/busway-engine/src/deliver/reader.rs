@@ -21,8 +21,8 @@ use crate::signal::{Signal, Watcher};
 const KEPT: usize = 4_096;
 /// Bytes that it keeps.
 const KEPT_BYTES: usize = 8 << 20;
-/// Entries of a lane that are read at a hint; what is more is read lane by lane.
-const AT_A_HINT: usize = 256;
+/// Entries of a lane that are read in one go.
+const AT_ONCE: usize = 1_000;
 /// How often a log that other processes share is looked at although no hint came.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -148,7 +148,7 @@ impl Reader {
         if places.is_empty() {
             return Ok(());
         }
-        let tail = log.tail(&places, AT_A_HINT).await?;
+        let tail = log.tail(&places, AT_ONCE).await?;
         for ((lane, after), page) in places.into_iter().zip(tail.pages) {
             if page.looked > after {
                 self.add(lane, page);
@@ -192,7 +192,7 @@ impl Reader {
         if head <= to {
             return Ok(false);
         }
-        let page = log.read(ReadRequest::after(lane, to, 1_000)).await?;
+        let page = log.read(ReadRequest::after(lane, to, AT_ONCE)).await?;
         self.add(lane, page);
         Ok(true)
     }
