@@ -30,7 +30,7 @@ const APPEND_ONE: &str = r#"
                     (SELECT l.stored_at FROM {schema}.lanes AS l WHERE l.lane = $2)),
            $3, $4, $2, $5, $6, $7, $8, $9
     FROM locked
-    WHERE done IS NOT NULL
+    WHERE done IS NOT NULL AND current_setting('transaction_isolation') = 'read committed'
         AND NOT EXISTS (SELECT FROM {schema}.parts AS p WHERE p.number > 1 AND p.began + interval '5 min' >= $10)
     ON CONFLICT (id, tenant) DO NOTHING
     RETURNING e.seq, e.stored_at, CASE WHEN $11 IS NOT NULL THEN pg_notify('{channel}', $11) END"#;
