@@ -13,7 +13,7 @@ use deadpool_postgres::{
 };
 use futures::TryStreamExt;
 use tokio_postgres::{
-    Error as NativeError, Row, Statement,
+    Error as NativeError, Row, RowStream,
     types::{ToSql, Type},
 };
 
@@ -52,7 +52,8 @@ pub(super) struct Pool {
 
 /// How often a statement is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Usage {
+pub(super) enum Usage {
+    /// It is always the same and worth preparing.
     Often,
     Seldom,
 }
@@ -106,25 +107,6 @@ impl Pool {
     /// As [`read`](Self::read), row by row until it is enough; what then comes is not waited for.
     pub(super) async fn read_while(
         &self,
-        sql: &str,
-        values: Values<'_>,
-        take: impl FnMut(&Row) -> Result<Flow> + Send,
-    ) -> Result<Flow> {
-        self.read_while_by(Usage::Seldom, sql, values, take).await
-    }
-
-    /// As [`read_while`](Self::read_while), for a statement that is always the same and worth preparing.
-    pub(super) async fn read_while_often(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-        take: impl FnMut(&Row) -> Result<Flow> + Send,
-    ) -> Result<Flow> {
-        self.read_while_by(Usage::Often, sql, values, take).await
-    }
-
-    async fn read_while_by(
-        &self,
         usage: Usage,
         sql: &str,
         values: Values<'_>,
@@ -132,9 +114,7 @@ impl Pool {
     ) -> Result<Flow> {
         let sql = self.names.fill(sql);
         let taken = match self.take(usage, &sql, values, &mut take).await {
-            Err(Unanswered::Failed(error)) if is_lost(&error) || is_of_old_plan(&error) => {
-                self.take(usage, &sql, values, &mut take).await
-            }
+            Err(Unanswered::Failed(error)) if is_lost(&error) => self.take(usage, &sql, values, &mut take).await,
             taken => taken,
         };
         taken.map_err(|unanswered| self.told(unanswered, Effect::None, self.deadline))?
@@ -170,39 +150,31 @@ impl Pool {
     ) -> Result<Vec<Row>, Unanswered> {
         let mut in_use = InUse(None);
         let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
-        let ended = tokio::time::timeout(deadline, async {
-            let Some(statement) = self.prepared(usage, client, sql, values).await? else {
-                return client.query_typed(sql, values).await;
-            };
-            let given: Vec<&(dyn ToSql + Sync)> = values.iter().map(|(value, _)| *value).collect();
-            match client.query(&statement, &given).await {
-                // Refused before it began.
-                Err(error) if is_of_old_plan(&error) => {
-                    client.statement_cache.clear();
-                    client.query_typed(sql, values).await
-                }
-                ended => ended,
-            }
-        });
-        let ended = ended.await.map_err(|_| Unanswered::Late)?;
+        let ended = async { self.send(usage, client, sql, values).await?.try_collect().await };
+        let ended = tokio::time::timeout(deadline, ended).await.map_err(|_| Unanswered::Late)?;
         in_use.give_back();
         ended.map_err(Unanswered::Failed)
     }
 
-    /// The statement as it is prepared on a connection, if it is to be.
-    async fn prepared(
+    /// Sends a statement on a connection, prepared if it is to be.
+    async fn send(
         &self,
         usage: Usage,
         client: &Object,
         sql: &str,
         values: Values<'_>,
-    ) -> Result<Option<Statement>, NativeError> {
+    ) -> Result<RowStream, NativeError> {
         // Asked once there is a connection, since that may be the first through a pooler.
-        if usage == Usage::Seldom || !self.is_direct() {
-            return Ok(None);
+        if usage == Usage::Often && self.is_direct() {
+            let types: Vec<Type> = values.iter().map(|(_, of)| of.clone()).collect();
+            let statement = client.prepare_typed_cached(sql, &types).await?;
+            match client.query_raw(&statement, values.iter().map(|(value, _)| *value)).await {
+                // Refused before it began.
+                Err(error) if is_of_old_plan(&error) => client.statement_cache.clear(),
+                sent => return sent,
+            }
         }
-        let types: Vec<Type> = values.iter().map(|(_, of)| of.clone()).collect();
-        client.prepare_typed_cached(sql, &types).await.map(Some)
+        client.query_typed_raw(sql, values.iter().map(|(value, of)| (*value, of.clone()))).await
     }
 
     async fn take(
@@ -216,11 +188,7 @@ impl Pool {
         let client = in_use.0.insert(self.connection().await.map_err(Unanswered::Told)?);
         let mut begun = false;
         let taking = async {
-            let sent = match self.prepared(usage, client, sql, values).await? {
-                Some(statement) => client.query_raw(&statement, values.iter().map(|(value, _)| *value)).await,
-                None => client.query_typed_raw(sql, values.iter().map(|(value, of)| (*value, of.clone()))).await,
-            };
-            let mut rows = pin!(sent?);
+            let mut rows = pin!(self.send(usage, client, sql, values).await?);
             let mut left_over = 0;
             let mut flow = Flow::More;
             while let Some(row) = rows.try_next().await? {
@@ -241,9 +209,6 @@ impl Pool {
         };
         let taken: Result<(Result<Flow>, bool), NativeError> =
             tokio::time::timeout(self.deadline, taking).await.map_err(|_| Unanswered::Late)?;
-        if taken.as_ref().is_err_and(is_of_old_plan) {
-            client.statement_cache.clear();
-        }
         let (flow, is_over) = taken.map_err(|error| match begun {
             false => Unanswered::Failed(error),
             true => Unanswered::Told(failed(error, Effect::None, &self.place)),

@@ -10,7 +10,7 @@ use super::{
     error::is_no_table,
     event_row::{COLUMNS, edge_of, is_edge},
     known::{last_of, part_of},
-    pool::{Flow, Values},
+    pool::{Flow, Usage, Values},
     sieve::Sieve,
 };
 use filling::Filling;
@@ -143,7 +143,7 @@ impl Postgres {
             (&bound(until), Type::INT8),
             (&bound(wanted as Seq), Type::INT8),
         ];
-        self.pool.read_while(&way.statement(part), values, |row| filling.take(row)).await
+        self.pool.read_while(Usage::Seldom, &way.statement(part), values, |row| filling.take(row)).await
     }
 
     /// As [`take_all`](Self::take_all), without most of what the filter does not want; also tells the last seq that
@@ -171,7 +171,7 @@ impl Postgres {
             (&MOST_LOOKED_AT, Type::INT4),
         ];
         let (sql, mut edge) = (SIFT.replace("{columns}", COLUMNS), None);
-        let flow = self.pool.read_while(&sql, values, |row| {
+        let flow = self.pool.read_while(Usage::Seldom, &sql, values, |row| {
             if is_edge(row)? {
                 edge = edge_of(row)?;
                 return Ok(Flow::More);

@@ -112,8 +112,14 @@ impl Reader {
         // Hints within one process are never missed.
         let shared = log.capabilities().shared;
         let mut hinted = false;
+        let mut look = seam.clock().sleep(LOOK);
         loop {
-            let caught_up = if hinted { self.follow_hint(&log).await } else { self.catch_up(&log).await };
+            let caught_up = if hinted {
+                self.follow_hint(&log).await
+            } else {
+                look = seam.clock().sleep(LOOK);
+                self.catch_up(&log).await
+            };
             hinted = false;
             if let Err(error) = caught_up {
                 tracing::warn!(%error, "the log cannot be read");
@@ -127,13 +133,14 @@ impl Reader {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.watched.notified() => {}
+                // Before the hints, so that these do not keep it from being looked at however many they are.
+                () = &mut look, if shared => {}
                 changed = wake.changed(), if self.is_watched() => {
                     if changed.is_err() {
                         return;
                     }
                     hinted = true;
                 }
-                () = seam.clock().sleep(LOOK), if shared => {}
             }
         }
     }
@@ -141,8 +148,9 @@ impl Reader {
     /// Reads on in the lanes whose ends are followed, in one go.
     async fn follow_hint(&self, log: &Arc<dyn Log>) -> Result<()> {
         let followed = (0..).map(LaneId).zip(&self.ends).filter_map(|(lane, end)| {
-            let state = self.state(lane);
-            (end.moved.watchers() > 0 && !state.passed_by).then_some((lane, state.page.to))
+            let mut state = self.state(lane);
+            state.passed_by |= end.moved.watchers() == 0;
+            (!state.passed_by).then_some((lane, state.page.to))
         });
         let places: Vec<(LaneId, Seq)> = followed.collect();
         if places.is_empty() {

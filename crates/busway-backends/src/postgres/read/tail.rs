@@ -8,7 +8,7 @@ use crate::postgres::{
     Postgres,
     columns::{column, unsigned_if},
     event_row::{COLUMNS, Decoder},
-    pool::Flow,
+    pool::{Flow, Usage},
 };
 
 /// Bytes that are read in one go.
@@ -27,7 +27,7 @@ impl Postgres {
         let sql = format!("SELECT {COLUMNS} FROM {{schema}}.tail($1, $2, $3) AS e");
         let values =
             &[(&lanes as _, Type::INT2_ARRAY), (&afters as _, Type::INT8_ARRAY), (&bound(max as Seq) as _, Type::INT8)];
-        let flow = self.pool.read_while_often(&sql, values, |row| {
+        let flow = self.pool.read_while(Usage::Often, &sql, values, |row| {
             let Some(place) = index.get(&column::<i16>(row, 1)?).copied() else { return Ok(Flow::More) };
             if unsigned_if(row, 0)?.is_none() {
                 behind.push(place);

@@ -60,6 +60,8 @@ pub(super) async fn members_share_a_subscription_and_hold_no_event_at_once(stage
     if stage.stores.log.lanes() >= 8 {
         ensure_eq!(members.len(), 2, "members that worked");
     }
+    let view = one.engine.subscription(&ALL, &name("shared")).await?;
+    ensure_eq!(view.members.len(), 2, "members shown");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod tenants;
 mod walks;
 
 use super::{
+    super::Limits,
     case::{Case, Event, Faults},
     explore::{explore, wander},
 };
@@ -40,6 +41,13 @@ fn holds_at_random(case: &Case) {
 
 fn is_full() -> bool {
     std::env::var_os("BUSWAY_MODEL").is_some_and(|model| model == "full")
+}
+
+/// With other limits.
+fn limited(case: Case, limit: impl FnOnce(&mut Limits)) -> Case {
+    let mut limits = case.limits;
+    limit(&mut limits);
+    Case { limits, ..case }
 }
 
 pub(super) fn with(faults: Faults, events: &[Event]) -> Case {

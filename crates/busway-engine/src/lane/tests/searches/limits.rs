@@ -1,18 +1,9 @@
 use busway_core::OnDead;
 
 use super::{
-    super::{
-        super::Limits,
-        case::{Case, Faults, flaky, good, killer, poison},
-    },
-    NONE, holds, is_full, with,
+    super::case::{Faults, flaky, good, killer, poison},
+    NONE, holds, is_full, limited, with,
 };
-
-fn limited(case: Case, limit: impl FnOnce(&mut Limits)) -> Case {
-    let mut limits = case.limits;
-    limit(&mut limits);
-    Case { limits, ..case }
-}
 
 #[test]
 fn a_saturated_lane_goes_on_once_a_hold_goes() {

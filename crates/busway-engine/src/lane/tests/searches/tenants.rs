@@ -1,15 +1,11 @@
 use super::{
-    super::{
-        super::Limits,
-        case::{Ask, Case, Event, Faults, flaky, good, killer, poison},
-    },
-    NONE, holds, is_full, with,
+    super::case::{Ask, Case, Event, Faults, flaky, good, killer, poison},
+    NONE, holds, is_full, limited, with,
 };
 
 /// Whoever has most of a full window is held at once.
 fn crowded(faults: Faults, events: &[Event]) -> Case {
-    let case = with(faults, events);
-    Case { limits: Limits { crowd_ms: 0, ..case.limits }, ..case }
+    limited(with(faults, events), |limits| limits.crowd_ms = 0)
 }
 
 #[test]
@@ -59,11 +55,6 @@ fn a_killer_of_a_held_tenant_is_dead_after_its_attempts() {
 fn a_held_tenant_whose_window_was_lost_twice_is_read_in_a_lane_that_takes_nothing_more() {
     let other = good(2).of_tenant(2);
     let flaky_other = flaky(2).of_tenant(2);
-    let limited = |case: Case, limit: fn(&mut Limits)| {
-        let mut limits = case.limits;
-        limit(&mut limits);
-        Case { limits, ..case }
-    };
     let twice = |events: &[Event]| crowded(Faults { crashes: 2, ..NONE }, events).attempts(1);
     holds(&limited(twice(&[good(1), good(1), other]), |limits| limits.window_bytes = 1));
     if is_full() {
@@ -79,6 +70,6 @@ fn requests_reach_a_held_tenant() {
     let events = [poison(1), good(1), other, good(1)];
     holds(&Case { asks: vec![Ask::Retry(1)], ..crowded(Faults { crashes: 1, ..NONE }, &events) });
     holds(&Case { asks: vec![Ask::Seek(0)], ..crowded(NONE, &[good(1), good(1), other]) });
-    let limits = |case: Case| Case { limits: Limits { max_holds: 1, ..case.limits }, ..case };
-    holds(&limits(crowded(Faults { crashes: 1, ..NONE }, &[flaky(1), flaky(3), other, good(1)])));
+    let saturated = crowded(Faults { crashes: 1, ..NONE }, &[flaky(1), flaky(3), other, good(1)]);
+    holds(&limited(saturated, |limits| limits.max_holds = 1));
 }
