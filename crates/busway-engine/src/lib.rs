@@ -24,6 +24,7 @@ mod registry;
 mod replay;
 mod report;
 mod signal;
+mod spread;
 mod tail;
 mod views;
 

@@ -13,6 +13,7 @@ use crate::{
     deliver::{Ended, LaneHandle, Place, Work},
     engine::Inner,
     registry::Registry,
+    spread::spread,
 };
 
 /// What one member has watched of the others.
@@ -58,24 +59,6 @@ impl Watch {
             .collect();
         members.iter().map(|member| member.id).filter(move |id| silent.contains(id))
     }
-}
-
-/// Which of these members a lane belongs to: the one with the highest hash, so that a change of members moves
-/// as few lanes as it can.
-fn owner_of<'a>(
-    members: impl Iterator<Item = &'a MemberId>,
-    subscription: SubscriptionId,
-    lane: LaneId,
-) -> Option<MemberId> {
-    let weight = |member: &MemberId| {
-        let (high, low) = member.0.as_u64_pair();
-        let (of, which) = subscription.0.as_u64_pair();
-        [low, of, which, u64::from(lane.0)].into_iter().fold(high, |hash, part| {
-            let mixed = (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            mixed ^ (mixed >> 29)
-        })
-    };
-    members.max_by_key(|member| (weight(member), **member)).copied()
 }
 
 /// Beats, watches the others and sees to it that this process works on its lanes, until told to stop.
@@ -136,11 +119,18 @@ fn assign(
     held: Vec<(SubscriptionId, LaneId, Checkpoint)>,
 ) {
     let works = inner.works();
+    let mut lanes: HashMap<SubscriptionId, Vec<LaneId>> = HashMap::new();
+    for (id, lane, _) in held.iter().filter(|(id, _, _)| works.contains_key(id)) {
+        lanes.entry(*id).or_default().push(*lane);
+    }
+    let spread_over_living = |(id, lanes)| {
+        let serving = living.values().filter(|member| member.serves.contains(&id)).map(|member| &member.id);
+        (id, spread(id, lanes, serving))
+    };
+    let owners: HashMap<_, _> = lanes.into_iter().map(spread_over_living).collect();
     for (id, lane, checkpoint) in held {
         let Some(work) = works.get(&id) else { continue };
-        let serving = living.values().filter(|member| member.serves.contains(&id)).map(|member| &member.id);
-        let owner = owner_of(serving, id, lane);
-        let mine = owner == Some(inner.member.id);
+        let mine = owners.get(&id).and_then(|owners| owners.get(&lane)) == Some(&inner.member.id);
         let mut lanes = work.lanes();
         match lanes.get(&lane) {
             // Who has nothing to commit would never hear of it.

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use busway_core::{
     Body, DeadCause, DeadLetterQuery, Definition, Entry, LaneId, Log, OnDead, OperationState, Payload, ReadPage,
-    ReadRequest, Result, Seq, Undecodable,
+    ReadRequest, Result, Seq, Tail, Undecodable,
     conformance::{
         Failed, Outcome,
         doubles::{LogTwist, Sound},
@@ -272,13 +272,21 @@ impl Garbles {
             _ => entry,
         }
     }
+
+    fn garbled_page(&self, page: ReadPage) -> ReadPage {
+        ReadPage { entries: page.entries.into_iter().map(|entry| self.garbled(entry)).collect(), ..page }
+    }
 }
 
 #[async_trait]
 impl LogTwist for Garbles {
     async fn read(&self, sound: Sound<'_, dyn Log>, request: ReadRequest) -> Result<ReadPage> {
-        let page = sound.read(request).await?;
-        Ok(ReadPage { entries: page.entries.into_iter().map(|entry| self.garbled(entry)).collect(), ..page })
+        Ok(self.garbled_page(sound.read(request).await?))
+    }
+
+    async fn tail(&self, sound: Sound<'_, dyn Log>, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        let tail = sound.tail(places, max).await?;
+        Ok(Tail { pages: tail.pages.into_iter().map(|page| self.garbled_page(page)).collect(), ..tail })
     }
 
     async fn fetch(&self, sound: Sound<'_, dyn Log>, lane: LaneId, seqs: &[Seq]) -> Result<Vec<Arc<Entry>>> {

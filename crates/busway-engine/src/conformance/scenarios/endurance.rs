@@ -174,15 +174,36 @@ pub(super) async fn an_idle_engine_asks_its_store_for_little(stage: &Stage) -> O
 pub(super) async fn who_only_publishes_asks_for_no_ends(stage: &Stage) -> Outcome {
     let (member, book) = (stage.join().await?, Book::default());
     stage.pass(Duration::from_secs(1)).await;
-    let before = member.way.asked().of("heads");
+    let ends_asked = || {
+        let asked = member.way.asked();
+        asked.of("heads") + asked.of("tail")
+    };
+    let before = ends_asked();
     for n in 0..100 {
         stage.publish(&member, vec![event(n)]).await?;
     }
-    let asked = member.way.asked().of("heads") - before;
+    let asked = ends_asked() - before;
     ensure!(asked <= 20, "{asked} times the ends were asked for while 100 events were published");
     member.work(stage, "s", &run(), &book, |_| Act::Done).await?;
     stage.settled().await?;
     ensure_eq!(book.begun(), 100, "runs of who comes later");
+    Ok(())
+}
+
+pub(super) async fn whoever_hears_of_events_all_the_time_looks_at_the_log_itself_too(stage: &Stage) -> Outcome {
+    let (member, book) = (stage.join().await?, Book::default());
+    member.work(stage, "s", &run(), &book, |_| Act::Done).await?;
+    stage.publish(&member, vec![event(0)]).await?;
+    let before = member.way.asked().of("heads");
+    for n in 1..1_000 {
+        stage.publish(&member, vec![event(n)]).await?;
+        stage.pass(Duration::from_millis(10)).await;
+    }
+    let asked = member.way.asked().of("heads") - before;
+    let shared = stage.stores.log.capabilities().shared;
+    ensure!(!shared || asked >= 5, "only {asked} times in ten seconds was it asked whether the log is still the same");
+    stage.settled().await?;
+    ensure_eq!(book.begun(), 1_000, "runs");
     Ok(())
 }
 

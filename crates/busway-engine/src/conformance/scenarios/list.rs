@@ -140,6 +140,7 @@ macro_rules! __engine_scenarios {
                 a_lane_with_too_many_holds_says_so_and_goes_on_when_they_are_over
                 an_idle_engine_asks_its_store_for_little
                 who_only_publishes_asks_for_no_ends
+                whoever_hears_of_events_all_the_time_looks_at_the_log_itself_too
                 what_nobody_wants_costs_few_commits
             }
             takeover {

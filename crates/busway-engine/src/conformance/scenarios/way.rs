@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use busway_core::{
     Appended, Capabilities, Checkpoint, Checkpoints, CommitOutcome, DeadLetter, DeadLetterQuery, Entry, Event, Heads,
     LaneCommit, LaneId, LaneRecord, Log, MemberId, MemberRecord, OperationRecord, Page, Payload, Pulse, ReadPage,
-    ReadRequest, Request, RequestKind, Result, Seq, Stores, SubscriptionId, SubscriptionRecord, TenantId, Timestamp,
-    Wake,
+    ReadRequest, Request, RequestKind, Result, Seq, Stores, SubscriptionId, SubscriptionRecord, Tail, TenantId,
+    Timestamp, Wake,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -159,6 +159,12 @@ by_way! {
             let page = self.through("read", self.stores.log.read(request)).await?;
             self.asked().entries_read += page.entries.len();
             Ok(page)
+        }
+
+        async fn tail(&self, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+            let tail = self.through("tail", self.stores.log.tail(places, max)).await?;
+            self.asked().entries_read += tail.pages.iter().map(|page| page.entries.len()).sum::<usize>();
+            Ok(tail)
         }
     }
     fn fetch(lane: LaneId, seqs: &[Seq]) -> Vec<Arc<Entry>>;

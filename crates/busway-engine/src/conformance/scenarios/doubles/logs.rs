@@ -5,7 +5,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Body, Entry, Event, Heads, LaneId, Log, Payload, ReadPage, ReadRequest, Result, Seq, Timestamp,
+    Appended, Body, Entry, Event, Heads, LaneId, Log, Payload, ReadPage, ReadRequest, Result, Seq, Tail, Timestamp,
     conformance::doubles::{Double, LogTwist, Sound, Twist},
 };
 use uuid::Uuid;
@@ -52,6 +52,12 @@ impl LogTwist for Reads {
         self.0(&mut page);
         Ok(page)
     }
+
+    async fn tail(&self, sound: Sound<'_, dyn Log>, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        let mut tail = sound.tail(places, max).await?;
+        tail.pages.iter_mut().for_each(self.0);
+        Ok(tail)
+    }
 }
 
 /// Reads without looking at whose events are wanted.
@@ -68,12 +74,26 @@ impl LogTwist for MixesTenants {
 /// Says that a lane ends one before its end.
 struct HidesTheLast;
 
+async fn before_the_last(log: &dyn Log) -> Result<Heads> {
+    let mut heads = log.heads().await?;
+    heads.seqs.iter_mut().for_each(|seq| *seq = seq.saturating_sub(1));
+    Ok(heads)
+}
+
 #[async_trait]
 impl LogTwist for HidesTheLast {
     async fn heads(&self, sound: Sound<'_, dyn Log>) -> Result<Heads> {
-        let mut heads = sound.heads().await?;
-        heads.seqs.iter_mut().for_each(|seq| *seq = seq.saturating_sub(1));
-        Ok(heads)
+        before_the_last(&*sound).await
+    }
+
+    async fn tail(&self, sound: Sound<'_, dyn Log>, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        let heads = before_the_last(&*sound).await?;
+        let mut tail = sound.tail(places, max).await?;
+        for ((lane, after), page) in places.iter().zip(&mut tail.pages) {
+            page.looked = page.looked.min(heads.seqs[usize::from(lane.0)]).max(*after);
+            page.entries.retain(|entry| entry.seq <= page.looked);
+        }
+        Ok(tail)
     }
 }
 
