@@ -9,7 +9,7 @@ use busway_engine::{Config, Engine};
 use super::{Place, memory_outbox::row};
 
 pub(crate) fn all() -> DeadLetterQuery {
-    DeadLetterQuery { limit: 100, ..DeadLetterQuery::default() }
+    DeadLetterQuery { limit: 1_000, ..DeadLetterQuery::default() }
 }
 
 fn name() -> SubscriptionName {
@@ -115,8 +115,7 @@ async fn refused_rows_are_discarded_and_retried_in_bulk() {
         letters.iter().all(|letter| letter.entry.event().unwrap().event_type.as_str() == "shift.created")
     })
     .await;
-    let query = DeadLetterQuery { limit: 1_000, ..all() };
-    for letter in engine.dead_letters(&query).await.unwrap().items {
+    for letter in letters(&engine).await {
         engine.edit_dead_letter(None, letter.id, Payload::empty()).await.unwrap();
     }
     engine.retry_dead_letters(of("shift.created")).await.unwrap();
