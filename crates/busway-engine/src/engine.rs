@@ -81,7 +81,8 @@ impl Engine {
     pub async fn start(stores: Stores, config: Config, seam: Seam) -> Result<Self> {
         let opened = stores.log.heads().await?;
         let services = TaskTracker::new();
-        let appender = Appender::new(config.append_batch, config.append_queue, &*stores.log, services.clone());
+        let log = Arc::clone(&stores.log);
+        let appender = Appender::new(config.append_batch, config.append_queue, log, seam.clone(), services.clone());
         let member = MemberRecord {
             id: MemberId(seam.id()),
             name: format!("{}@{}:{}", config.app, hostname(), std::process::id()),
@@ -153,7 +154,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let events = inner.complete(events)?;
-        let appended = inner.appender.append(&inner.stores.log, &inner.seam, events.clone()).await?;
+        let appended = inner.appender.append(events.clone()).await?;
         let mut published = Vec::with_capacity(events.len());
         for (event, appended) in events.iter().zip(appended) {
             if !appended.duplicate {

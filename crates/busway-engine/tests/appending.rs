@@ -1,4 +1,4 @@
-//! Appends that go to the log side by side.
+//! How appends go to the log: side by side, in the order they were brought, whoever goes away or stands still.
 
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be started ends its test")]
 
@@ -12,16 +12,31 @@ use std::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Entry, Event, EventType, Heads, Key, LaneId, Log, NewEvent, Payload, ReadPage, ReadRequest,
-    Result, Seam, Seq, Stores, TenantId, Timestamp, Wake, lane_of, memory::Memory,
+    Appended, Capabilities, Event, EventType, Key, LaneId, Log, NewEvent, Payload, Result, Seam, Stores,
+    conformance::doubles::{LogTwist, Sound, Twist},
+    lane_of,
+    memory::Memory,
 };
 use busway_engine::{Config, Engine};
-use uuid::Uuid;
+use futures::{FutureExt, future};
+use tokio::sync::Semaphore;
+
+async fn engine_over(log: impl LogTwist, lanes: u16, config: Config) -> (Engine, Stores) {
+    let seam = Seam::system();
+    let stores = Twist::log(log).over(Memory::with_lanes(seam.clone(), lanes).stores(), 0);
+    (Engine::start(stores.clone(), config, seam).await.unwrap(), stores)
+}
+
+fn event(key: &str) -> NewEvent {
+    NewEvent::new(EventType::new("a.b").unwrap(), Payload::from_json("{}").unwrap()).with_key(Key::new(key).unwrap())
+}
 
 /// A log that takes two appends at once and notes which lanes are busy.
-struct Wide {
-    log: Arc<dyn Log>,
-    capabilities: Capabilities,
+#[derive(Clone, Default)]
+struct Wide(Arc<Noted>);
+
+#[derive(Default)]
+struct Noted {
     busy: Mutex<Vec<BTreeSet<LaneId>>>,
     /// Most appends that were under way at once.
     most: AtomicUsize,
@@ -29,100 +44,133 @@ struct Wide {
     met: AtomicUsize,
 }
 
-impl Wide {
-    fn over(log: Arc<dyn Log>) -> Self {
-        let capabilities = Capabilities { parallel_appends: 2, ..log.capabilities().clone() };
-        let [most, met] = Default::default();
-        Self { log, capabilities, busy: Mutex::default(), most, met }
-    }
-}
-
 #[async_trait]
-impl Log for Wide {
-    fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+impl LogTwist for Wide {
+    fn capabilities(&self, declared: &mut Capabilities) {
+        declared.parallel_appends = 2;
     }
 
-    fn lanes(&self) -> u16 {
-        self.log.lanes()
-    }
-
-    async fn append(&self, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
-        let lane = |event: &Arc<Event>| lane_of(&event.tenant, event.key.as_ref(), &event.event_type, self.lanes());
+    async fn append(&self, sound: Sound<'_, dyn Log>, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
+        let noted = &self.0;
+        let lane = |event: &Arc<Event>| lane_of(&event.tenant, event.key.as_ref(), &event.event_type, sound.lanes());
         let lanes: BTreeSet<LaneId> = batch.iter().map(lane).collect();
         {
-            let mut busy = self.busy.lock().unwrap();
+            let mut busy = noted.busy.lock().unwrap();
             let meets = busy.iter().any(|others| !others.is_disjoint(&lanes));
-            self.met.fetch_add(usize::from(meets), Ordering::Relaxed);
+            noted.met.fetch_add(usize::from(meets), Ordering::Relaxed);
             busy.push(lanes.clone());
-            self.most.fetch_max(busy.len(), Ordering::Relaxed);
+            noted.most.fetch_max(busy.len(), Ordering::Relaxed);
         }
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        let appended = self.log.append(batch).await;
-        let mut busy = self.busy.lock().unwrap();
+        let appended = sound.append(batch).await;
+        let mut busy = noted.busy.lock().unwrap();
         let at = busy.iter().position(|others| *others == lanes).unwrap();
         busy.remove(at);
         appended
     }
-
-    async fn read(&self, request: ReadRequest) -> Result<ReadPage> {
-        self.log.read(request).await
-    }
-
-    async fn fetch(&self, lane: LaneId, seqs: &[Seq]) -> Result<Vec<Arc<Entry>>> {
-        self.log.fetch(lane, seqs).await
-    }
-
-    async fn heads(&self) -> Result<Heads> {
-        self.log.heads().await
-    }
-
-    async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>> {
-        self.log.find(tenant, from, to, max).await
-    }
-
-    fn wake(&self) -> Wake {
-        self.log.wake()
-    }
-
-    async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64> {
-        self.log.prune(lane, upto, before).await
-    }
 }
 
 /// Has 64 publishers publish 20 single events each, side by side.
-async fn publish(lanes: u16) -> (Arc<Wide>, u64) {
-    let seam = Seam::system();
-    let memory = Memory::with_lanes(seam.clone(), lanes).stores();
-    let log = Arc::new(Wide::over(memory.log));
-    let config = Config { append_batch: 8, ..Config::default() };
-    let engine = Engine::start(Stores { log: log.clone(), ..memory }, config, seam).await.unwrap();
+async fn publish(lanes: u16) -> (Wide, u64) {
+    let wide = Wide::default();
+    let (engine, stores) = engine_over(wide.clone(), lanes, Config { append_batch: 8, ..Config::default() }).await;
     let publisher = async |publisher: u64| {
         for n in 0..20 {
-            let key = Key::new(format!("k{}", publisher * 20 + n)).unwrap();
-            let event = NewEvent::new(EventType::new("a.b").unwrap(), Payload::from_json("{}").unwrap());
-            engine.publish(vec![event.with_key(key)]).await.unwrap();
+            engine.publish(vec![event(&format!("k{}", publisher * 20 + n))]).await.unwrap();
         }
     };
-    futures::future::join_all((0..64).map(publisher)).await;
+    future::join_all((0..64).map(publisher)).await;
     // The memory backend numbers each lane from 1 on without gaps.
-    let stored = log.heads().await.unwrap().seqs.iter().sum();
-    (log, stored)
+    let stored = stores.log.heads().await.unwrap().seqs.iter().sum();
+    (wide, stored)
 }
 
 #[tokio::test]
 async fn appends_side_by_side_are_of_different_lanes() {
-    let (log, stored) = publish(8).await;
+    let (Wide(noted), stored) = publish(8).await;
     assert_eq!(stored, 64 * 20);
-    assert_eq!(log.most.load(Ordering::Relaxed), 2, "appends at once");
-    assert_eq!(log.met.load(Ordering::Relaxed), 0, "appends for a lane that another was at");
+    assert_eq!(noted.most.load(Ordering::Relaxed), 2, "appends at once");
+    assert_eq!(noted.met.load(Ordering::Relaxed), 0, "appends for a lane that another was at");
 }
 
 #[tokio::test]
 async fn a_log_of_fewer_lanes_gets_as_many_appends_at_once() {
-    let (log, stored) = publish(1).await;
+    let (Wide(noted), stored) = publish(1).await;
     assert_eq!(stored, 64 * 20);
-    assert_eq!(log.most.load(Ordering::Relaxed), 2, "appends at once");
+    assert_eq!(noted.most.load(Ordering::Relaxed), 2, "appends at once");
+}
+
+/// A log of which each append waits for leave; it notes the keys in the order in which they were stored.
+#[derive(Clone)]
+struct Held {
+    leave: Arc<Semaphore>,
+    keys: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl LogTwist for Held {
+    async fn append(&self, sound: Sound<'_, dyn Log>, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
+        self.leave.acquire().await.unwrap().forget();
+        let keys = batch.iter().map(|event| event.key.as_ref().unwrap().to_string());
+        self.keys.lock().unwrap().extend(keys);
+        sound.append(batch).await
+    }
+}
+
+impl Held {
+    async fn engine() -> (Self, Engine) {
+        let held = Self { leave: Arc::new(Semaphore::new(0)), keys: Arc::default() };
+        (held.clone(), engine_over(held, 1, Config::default()).await.0)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.keys.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn what_a_publisher_brought_that_went_away_is_stored_before_what_came_later() {
+    let (held, engine) = Held::engine().await;
+    let mut gone = engine.publish(vec![event("gone")]).boxed();
+    assert!((&mut gone).now_or_never().is_none());
+    drop(gone);
+    held.leave.add_permits(2);
+    engine.publish(vec![event("later")]).await.unwrap();
+    assert_eq!(held.keys(), ["gone", "later"]);
+}
+
+#[tokio::test]
+async fn a_publisher_that_stands_still_stops_nobody() {
+    let (held, engine) = Held::engine().await;
+    let mut still = engine.publish(vec![event("still")]).boxed();
+    assert!((&mut still).now_or_never().is_none());
+    held.leave.add_permits(2);
+    // Nothing polls the first any more.
+    engine.publish(vec![event("next")]).await.unwrap();
+    assert_eq!(held.keys(), ["still", "next"]);
+    still.await.unwrap();
+}
+
+#[tokio::test]
+async fn those_who_publish_side_by_side_are_stored_in_the_order_they_came() {
+    let (held, engine) = Held::engine().await;
+    let names: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let mut all = future::try_join_all(names.iter().map(|name| engine.publish(vec![event(name)]))).boxed();
+    assert!((&mut all).now_or_never().is_none());
+    held.leave.add_permits(100);
+    all.await.unwrap();
+    assert_eq!(held.keys(), names);
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_what_is_being_stored() {
+    let (held, engine) = Held::engine().await;
+    let mut last = engine.publish(vec![event("last")]).boxed();
+    assert!((&mut last).now_or_never().is_none());
+    held.leave.add_permits(1);
+    engine.shutdown().await.unwrap();
+    assert_eq!(held.keys(), ["last"]);
+    last.await.unwrap();
 }

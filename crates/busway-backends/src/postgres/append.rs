@@ -26,8 +26,8 @@ const APPEND_ONE: &str = r#"
     INSERT INTO {schema}.newest AS e (seq, stored_at, "time", id, lane, tenant, type, key, metadata, payload)
     SELECT nextval('{schema}.draws') << 12,
            greatest(date_trunc('milliseconds', clock_timestamp()),
-                    (SELECT n.stored_at FROM {schema}.newest AS n WHERE n.lane = $2 ORDER BY n.seq DESC LIMIT 1),
-                    (SELECT l.stored_at FROM {schema}.lanes AS l WHERE l.lane = $2)),
+                    coalesce((SELECT n.stored_at FROM {schema}.newest AS n WHERE n.lane = $2 ORDER BY n.seq DESC LIMIT 1),
+                             (SELECT l.stored_at FROM {schema}.lanes AS l WHERE l.lane = $2))),
            $3, $4, $2, $5, $6, $7, $8, $9
     FROM locked
     WHERE done IS NOT NULL AND current_setting('transaction_isolation') = 'read committed'

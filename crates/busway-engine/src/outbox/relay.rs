@@ -181,7 +181,7 @@ impl Relay {
     }
 
     async fn append_all(&self, events: Vec<Arc<Event>>) -> Result<()> {
-        self.inner.appender.append(&self.inner.stores.log, &self.inner.seam, events).await.map(drop)
+        self.inner.appender.append(events).await.map(drop)
     }
 
     fn first_letter(&self, row: &OutboxRow, error: &Error) -> Result<DeadLetter> {
