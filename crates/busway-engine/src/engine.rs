@@ -22,6 +22,7 @@ use crate::{
     members, outbox,
     pull::PullLanes,
     registry::Registry,
+    service::serve,
     signal::Signal,
 };
 
@@ -115,14 +116,18 @@ impl Engine {
             seam,
         });
         inner.reload().await?;
-        let reader = Arc::clone(&inner.reader);
-        let log = Arc::clone(&inner.stores.log);
-        inner.services.spawn(reader.follow(log, inner.seam.clone(), inner.services_stop.clone()));
+        inner.serve("reader", |inner| {
+            let log = Arc::clone(&inner.stores.log);
+            Arc::clone(&inner.reader).follow(log, inner.seam.clone(), inner.services_stop.clone())
+        });
         if let Some(outbox) = inner.stores.outbox.clone() {
-            inner.services.spawn(outbox::relay(Arc::clone(&inner), outbox, inner.beats.watch()));
+            inner.serve("relay", move |inner| {
+                let beats = inner.beats.watch();
+                outbox::relay(inner, Arc::clone(&outbox), beats)
+            });
         }
-        inner.services.spawn(members::attend(Arc::clone(&inner)));
-        inner.services.spawn(caretaker::care(Arc::clone(&inner)));
+        inner.serve("members", members::attend);
+        inner.serve("caretaker", caretaker::care);
         Ok(Self { inner })
     }
 
@@ -232,6 +237,14 @@ impl Engine {
 }
 
 impl Inner {
+    fn serve<F>(self: &Arc<Self>, service: &'static str, begin: impl Fn(Arc<Self>) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let inner = Arc::clone(self);
+        self.services.spawn(serve(service, self.seam.clone(), move || begin(Arc::clone(&inner))));
+    }
+
     /// Events as they are stored: ids, times and tenants filled in, sizes checked.
     pub(crate) fn complete(&self, events: Vec<NewEvent>) -> Result<Vec<Arc<Event>>> {
         let now = self.seam.now();

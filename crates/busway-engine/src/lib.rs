@@ -23,6 +23,7 @@ mod pull;
 mod registry;
 mod replay;
 mod report;
+mod service;
 mod signal;
 mod spread;
 mod tail;

@@ -9,65 +9,47 @@ use std::sync::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Definition, Entry, Event, EventType, Heads, Key, LaneId, Log, Mode, NewEvent, Owner,
-    Payload, ReadPage, ReadRequest, Result, Seam, Seq, Start, Stores, SubscriptionName, TenantId, Timestamp, Wake,
+    Definition, EventType, Key, LaneId, Log, Mode, NewEvent, Owner, Payload, ReadPage, ReadRequest, Result, Seam, Seq,
+    Start, SubscriptionName, Tail, TenantId,
+    conformance::doubles::{LogTwist, Sound, Twist},
     memory::Memory,
 };
 use busway_engine::{BoxFuture, Config, Delivery, Engine, Handler, Outcome};
 use tokio::sync::Barrier;
-use uuid::Uuid;
 
 const EVENTS: usize = 6_000;
 const WINDOW: usize = 1_024;
 
 /// A log that counts the entries that are read from it.
-struct Counting {
-    log: Arc<dyn Log>,
+#[derive(Clone, Default)]
+struct Counting(Arc<Counted>);
+
+#[derive(Default)]
+struct Counted {
     read: AtomicUsize,
     /// The next read of a page ends by a panic.
-    is_defect: AtomicBool,
+    is_page_defect: AtomicBool,
+    /// The next read of the log's end does.
+    is_end_defect: AtomicBool,
 }
 
 #[async_trait]
-impl Log for Counting {
-    fn capabilities(&self) -> &Capabilities {
-        self.log.capabilities()
-    }
-
-    fn lanes(&self) -> u16 {
-        self.log.lanes()
-    }
-
-    async fn append(&self, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
-        self.log.append(batch).await
-    }
-
-    async fn read(&self, request: ReadRequest) -> Result<ReadPage> {
+impl LogTwist for Counting {
+    async fn read(&self, sound: Sound<'_, dyn Log>, request: ReadRequest) -> Result<ReadPage> {
+        let Counted { read, is_page_defect, .. } = &*self.0;
         // Who looks at a subscription reads one entry, to tell how old it is.
-        assert!(request.max == 1 || !self.is_defect.swap(false, Ordering::Relaxed), "a defect of the store");
-        let page = self.log.read(request).await?;
-        self.read.fetch_add(page.entries.len(), Ordering::Relaxed);
+        assert!(request.max == 1 || !is_page_defect.swap(false, Ordering::Relaxed), "a defect of the store");
+        let page = sound.read(request).await?;
+        read.fetch_add(page.entries.len(), Ordering::Relaxed);
         Ok(page)
     }
 
-    async fn fetch(&self, lane: LaneId, seqs: &[Seq]) -> Result<Vec<Arc<Entry>>> {
-        self.log.fetch(lane, seqs).await
-    }
-
-    async fn heads(&self) -> Result<Heads> {
-        self.log.heads().await
-    }
-
-    async fn find(&self, tenant: Option<&TenantId>, from: Uuid, to: Uuid, max: usize) -> Result<Vec<Arc<Entry>>> {
-        self.log.find(tenant, from, to, max).await
-    }
-
-    fn wake(&self) -> Wake {
-        self.log.wake()
-    }
-
-    async fn prune(&self, lane: LaneId, upto: Seq, before: Timestamp) -> Result<u64> {
-        self.log.prune(lane, upto, before).await
+    async fn tail(&self, sound: Sound<'_, dyn Log>, places: &[(LaneId, Seq)], max: usize) -> Result<Tail> {
+        assert!(!self.0.is_end_defect.swap(false, Ordering::Relaxed), "a defect of the store");
+        let tail = sound.tail(places, max).await?;
+        let entries = tail.pages.iter().map(|page| page.entries.len()).sum();
+        self.0.read.fetch_add(entries, Ordering::Relaxed);
+        Ok(tail)
     }
 }
 
@@ -113,15 +95,15 @@ impl Starter {
     }
 }
 
-async fn engine(events: usize) -> (Engine, Arc<Counting>) {
-    let seam = Seam::system();
-    let memory = Memory::new(seam.clone()).stores();
-    let log = Arc::new(Counting { log: memory.log, read: AtomicUsize::new(0), is_defect: AtomicBool::new(false) });
-    let engine = Engine::start(Stores { log: log.clone(), ..memory }, Config::default(), seam).await.unwrap();
+async fn engine(events: usize) -> (Engine, Arc<Counted>) {
+    let (seam, counting) = (Seam::system(), Counting::default());
+    let counted = Arc::clone(&counting.0);
+    let stores = Twist::log(counting).over(Memory::new(seam.clone()).stores(), 0);
+    let engine = Engine::start(stores, Config::default(), seam).await.unwrap();
     for batch in (0..events).collect::<Vec<_>>().chunks(1_000) {
         engine.publish(batch.iter().map(|n| event(*n)).collect()).await.unwrap();
     }
-    (engine, log)
+    (engine, counted)
 }
 
 async fn subscribe(engine: &Engine, owner: Owner, types: &str, all: Option<Arc<Barrier>>) -> Arc<Starter> {
@@ -166,11 +148,25 @@ async fn a_backlog_is_read_once_for_all_who_have_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_whose_work_ended_by_a_defect_is_taken_again() {
     let (engine, log) = engine(EVENTS).await;
-    log.is_defect.store(true, Ordering::Relaxed);
+    log.is_page_defect.store(true, Ordering::Relaxed);
     let everything = subscribe(&engine, Owner::Installation, "*", None).await;
-    while log.is_defect.load(Ordering::Relaxed) {
+    while log.is_page_defect.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;
     }
     engine.idle().await.unwrap();
+    everything.check(|_| true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_followed_on_after_a_defect() {
+    let (engine, log) = engine(0).await;
+    let everything = subscribe(&engine, Owner::Installation, "*", None).await;
+    engine.idle().await.unwrap();
+    log.is_end_defect.store(true, Ordering::Relaxed);
+    for n in 0..EVENTS {
+        engine.publish(vec![event(n)]).await.unwrap();
+    }
+    engine.idle().await.unwrap();
+    assert!(!log.is_end_defect.load(Ordering::Relaxed), "there was no defect");
     everything.check(|_| true);
 }
