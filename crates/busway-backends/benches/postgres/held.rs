@@ -31,33 +31,60 @@ const TABLES: &str = "SELECT c.relname::text, pg_total_relation_size(c.oid)::flo
 /// Published, delivered and committed.
 type Counts = [f64; 3];
 
+/// What became of a load in the meantime.
+struct Course {
+    first: Counts,
+    last: Counts,
+    /// Each table with its size in MiB and its dead rows, at the end.
+    tables: Vec<(String, f64, f64)>,
+}
+
+/// First without such a transaction, since a log that grows for so long slows down a disk by itself.
 pub(crate) async fn measure(size: &Size) {
-    let fresh = Fresh::new();
-    let bus = fresh.bus().await;
-    bus.subscribe(NAME, Start::Latest).await;
-    let load = Load::start(&bus.engine, PUBLISHERS, 1);
-    tokio::time::sleep(WARM_UP).await;
-    let (holder, watcher) = (fresh.client().await, fresh.client().await);
-    holder.batch_execute(HOLD).await.unwrap();
-    let (begun, stretch) = (Instant::now(), STRETCH.min(size.held / 4));
-    eprintln!("a transaction is held open for {} s", size.held.as_secs());
-    let first = rates(stretch, &load, &bus, &watcher).await;
-    tokio::time::sleep(size.held.saturating_sub(begun.elapsed() + stretch)).await;
-    let last = rates(stretch, &load, &bus, &watcher).await;
-    let held = begun.elapsed().as_secs();
-    for ((what, first), last) in ["published", "delivered", "commits"].into_iter().zip(first).zip(last) {
-        let what = format!("Postgres, {what} at the end of a transaction held open for {held} s");
-        row(&what, &single("/s", last), Some(("at its beginning", &single("/s", first))), 0.8..);
+    let seconds = size.held.as_secs();
+    eprintln!("nothing is held open for {seconds} s");
+    let free = Course::run(size, None).await;
+    eprintln!("a transaction is held open for {seconds} s");
+    let held = Course::run(size, Some(HOLD)).await;
+    for (n, what) in ["published", "delivered", "commits"].into_iter().enumerate() {
+        let ends = |course: &Course| (single("/s", course.first[n]), single("/s", course.last[n]));
+        let (first, last) = ends(&held);
+        let what_held = format!("Postgres, {what} at the end of a transaction held open for {seconds} s");
+        row(&what_held, &last, Some(("at its beginning", &first)), 0.8..);
+        let (first, free_last) = ends(&free);
+        row("the same without one", &free_last, Some(("at the beginning", &first)), ..);
+        row(&what_held, &last, Some(("without one", &free_last)), ..);
     }
-    for table in watcher.query(TABLES, &[]).await.unwrap() {
-        let name: String = table.get(0);
-        row(&format!("the same, table {name}"), &single(" MiB", table.get(1)), None, ..);
-        row(&format!("the same, dead rows of {name}"), &single("", table.get(2)), None, ..);
+    for (name, megabytes, dead) in held.tables {
+        row(&format!("the same, table {name}"), &single(" MiB", megabytes), None, ..);
+        row(&format!("the same, dead rows of {name}"), &single("", dead), None, ..);
     }
-    holder.batch_execute("COMMIT").await.unwrap();
-    load.stop().await;
-    bus.close().await;
-    fresh.remove().await;
+}
+
+impl Course {
+    async fn run(size: &Size, hold: Option<&str>) -> Self {
+        let fresh = Fresh::new();
+        let bus = fresh.bus().await;
+        bus.subscribe(NAME, Start::Latest).await;
+        let load = Load::start(&bus.engine, PUBLISHERS, 1);
+        tokio::time::sleep(WARM_UP).await;
+        let (holder, watcher) = (fresh.client().await, fresh.client().await);
+        if let Some(hold) = hold {
+            holder.batch_execute(hold).await.unwrap();
+        }
+        let (begun, stretch) = (Instant::now(), STRETCH.min(size.held / 4));
+        let first = rates(stretch, &load, &bus, &watcher).await;
+        tokio::time::sleep(size.held.saturating_sub(begun.elapsed() + stretch)).await;
+        let last = rates(stretch, &load, &bus, &watcher).await;
+        let tables = watcher.query(TABLES, &[]).await.unwrap();
+        let tables = tables.iter().map(|table| (table.get(0), table.get(1), table.get(2))).collect();
+        // Ends what is held.
+        drop(holder);
+        load.stop().await;
+        bus.close().await;
+        fresh.remove().await;
+        Self { first, last, tables }
+    }
 }
 
 /// Each a second, over this stretch of time.
