@@ -2,6 +2,7 @@ mod single;
 
 use std::{
     collections::VecDeque,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -102,7 +103,10 @@ impl Appender {
         if let Some(in_person) = single {
             in_person.single.carry_out().await;
         }
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        answer.await.unwrap_or_else(|_| {
+            let detail = "a defect ended the append; repeat it with the same ids";
+            Err(Error::new(ErrorKind::OutcomeUnknown, detail))
+        })
     }
 
     /// Refuses what comes from now on; what came before is still stored.
@@ -128,7 +132,7 @@ impl Appender {
 
     fn single(self: &Arc<Self>, group: Group) -> Arc<Single> {
         let appender = Arc::clone(self);
-        Arc::new(Single::new(async move { appender.store(vec![group]).await }.boxed()))
+        Arc::new(Single::new(async move { appender.store_safely(vec![group]).await }.boxed()))
     }
 
     /// Appends what waits in a line in a task of its own: a publisher may go away, or stand still, and those behind it
@@ -142,7 +146,7 @@ impl Appender {
             }
             while let Some(groups) = appender.next(at) {
                 let several = groups.len() > 1;
-                appender.store(groups).await;
+                appender.store_safely(groups).await;
                 if several {
                     // Whoever was answered just now gets to bring the next before the batch is closed.
                     tokio::task::yield_now().await;
@@ -168,6 +172,13 @@ impl Appender {
             return None;
         }
         Some(groups)
+    }
+
+    /// As [`store`](Self::store); if a defect ends it, those who wait are told and the next batch goes on.
+    async fn store_safely(&self, groups: Vec<Group>) {
+        if AssertUnwindSafe(self.store(groups)).catch_unwind().await.is_err() {
+            tracing::error!("a defect ended an append");
+        }
     }
 
     /// Stores several publishers' events in one append; if one of them brings what the store refuses, each

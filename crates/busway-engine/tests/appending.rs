@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Appended, Capabilities, Event, EventType, Key, LaneId, Log, NewEvent, Payload, Result, Seam, Stores,
+    Appended, Capabilities, ErrorKind, Event, EventType, Key, LaneId, Log, NewEvent, Payload, Result, Seam, Stores,
     conformance::doubles::{LogTwist, Sound, Twist},
     lane_of,
     memory::Memory,
@@ -173,4 +173,29 @@ async fn shutting_down_waits_for_what_is_being_stored() {
     engine.shutdown().await.unwrap();
     assert_eq!(held.keys(), ["last"]);
     last.await.unwrap();
+}
+
+/// A log of which every second append ends by a panic.
+#[derive(Default)]
+struct Defective(AtomicUsize);
+
+#[async_trait]
+impl LogTwist for Defective {
+    async fn append(&self, sound: Sound<'_, dyn Log>, batch: &[Arc<Event>]) -> Result<Vec<Appended>> {
+        tokio::task::yield_now().await;
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) % 2 == 1, "a defect of the store");
+        sound.append(batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_panics_is_told_of_and_the_next_append_goes_on() {
+    let (engine, _) = engine_over(Defective::default(), 1, Config::default()).await;
+    let publish = async || engine.publish(vec![event("k")]).await.map(drop).map_err(|error| error.kind());
+    let defect = Err(ErrorKind::OutcomeUnknown);
+    // The first is alone; the others wait for it, and go in one append.
+    assert_eq!(tokio::join!(publish(), publish(), publish()), (defect, Ok(()), Ok(())));
+    assert_eq!(publish().await, defect);
+    assert_eq!(tokio::join!(publish(), publish(), publish()), (Ok(()), defect, defect));
+    assert_eq!(publish().await, Ok(()));
 }
