@@ -237,7 +237,7 @@ impl Engine {
 }
 
 impl Inner {
-    fn serve<F>(self: &Arc<Self>, service: &'static str, begin: impl Fn(Arc<Self>) -> F + Send + Sync + 'static)
+    fn serve<F>(self: &Arc<Self>, service: &'static str, mut begin: impl FnMut(Arc<Self>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {

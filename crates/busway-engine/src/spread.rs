@@ -8,28 +8,28 @@ use std::{
 use busway_core::{LaneId, MemberId, SubscriptionId};
 
 /// Spreads a subscription's lanes over members by rendezvous hashing, so evenly that no member has two lanes more than
-/// another: every member and lane have a weight together, and the heaviest pair that is left and that neither has a
-/// full member nor a taken lane is a pair. All who know the same members find the same, and a change of members moves
+/// another: each lane and member weigh something together, and from the heaviest pair on a lane goes to the member if it
+/// has no owner yet and the member has room. All who know the same members find the same, and a change of members moves
 /// few lanes.
 pub(crate) fn spread<'a>(
     subscription: SubscriptionId,
     lanes: impl IntoIterator<Item = LaneId>,
     members: impl IntoIterator<Item = &'a MemberId>,
 ) -> BTreeMap<LaneId, MemberId> {
-    let (lanes, members): (BTreeSet<LaneId>, BTreeSet<MemberId>) =
-        (lanes.into_iter().collect(), members.into_iter().copied().collect());
-    let mut counts: BTreeMap<MemberId, usize> = members.iter().map(|member| (*member, 0)).collect();
-    let Some(each) = lanes.len().checked_div(members.len()) else { return BTreeMap::new() };
+    let lanes: BTreeSet<LaneId> = lanes.into_iter().collect();
+    let mut counts: BTreeMap<MemberId, usize> = members.into_iter().map(|member| (*member, 0)).collect();
+    let Some(each) = lanes.len().checked_div(counts.len()) else { return BTreeMap::new() };
     // As many members have one lane more.
-    let mut more = lanes.len() % members.len();
-    let mut pairs: Vec<(u64, LaneId, MemberId)> = Vec::with_capacity(lanes.len() * members.len());
-    for member in &members {
-        pairs.extend(lanes.iter().map(|lane| (weight(subscription, *lane, *member), *lane, *member)));
-    }
+    let mut more = lanes.len() % counts.len();
+    let pairs_of = |member: &MemberId| {
+        let member = *member;
+        lanes.iter().map(move |lane| (weight(subscription, *lane, member), *lane, member))
+    };
+    let mut pairs: Vec<(u64, LaneId, MemberId)> = counts.keys().flat_map(pairs_of).collect();
     pairs.sort_unstable_by_key(|pair| Reverse(*pair));
     let mut owners = BTreeMap::new();
     for (_, lane, member) in pairs {
-        let Some(count) = counts.get_mut(&member) else { continue };
+        let count = counts.entry(member).or_default();
         let has_room = *count < each || *count == each && more > 0;
         if has_room && !owners.contains_key(&lane) {
             more -= usize::from(*count == each);

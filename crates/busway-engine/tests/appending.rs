@@ -17,8 +17,11 @@ use busway_core::{
     lane_of,
     memory::Memory,
 };
-use busway_engine::{Config, Engine};
-use futures::{FutureExt, future};
+use busway_engine::{Config, Engine, Published};
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use tokio::sync::Semaphore;
 
 async fn engine_over(log: impl LogTwist, lanes: u16, config: Config) -> (Engine, Stores) {
@@ -130,11 +133,17 @@ impl Held {
     }
 }
 
+/// What publishes an event, polled once.
+fn begun<'a>(engine: &'a Engine, key: &str) -> BoxFuture<'a, Result<Vec<Published>>> {
+    let mut publishing = engine.publish(vec![event(key)]).boxed();
+    assert!((&mut publishing).now_or_never().is_none());
+    publishing
+}
+
 #[tokio::test]
 async fn what_a_publisher_brought_that_went_away_is_stored_before_what_came_later() {
     let (held, engine) = Held::engine().await;
-    let mut gone = engine.publish(vec![event("gone")]).boxed();
-    assert!((&mut gone).now_or_never().is_none());
+    let gone = begun(&engine, "gone");
     drop(gone);
     held.leave.add_permits(2);
     engine.publish(vec![event("later")]).await.unwrap();
@@ -144,8 +153,7 @@ async fn what_a_publisher_brought_that_went_away_is_stored_before_what_came_late
 #[tokio::test]
 async fn a_publisher_that_stands_still_stops_nobody() {
     let (held, engine) = Held::engine().await;
-    let mut still = engine.publish(vec![event("still")]).boxed();
-    assert!((&mut still).now_or_never().is_none());
+    let still = begun(&engine, "still");
     held.leave.add_permits(2);
     // Nothing polls the first any more.
     engine.publish(vec![event("next")]).await.unwrap();
@@ -167,8 +175,7 @@ async fn those_who_publish_side_by_side_are_stored_in_the_order_they_came() {
 #[tokio::test]
 async fn shutting_down_waits_for_what_is_being_stored() {
     let (held, engine) = Held::engine().await;
-    let mut last = engine.publish(vec![event("last")]).boxed();
-    assert!((&mut last).now_or_never().is_none());
+    let last = begun(&engine, "last");
     held.leave.add_permits(1);
     engine.shutdown().await.unwrap();
     assert_eq!(held.keys(), ["last"]);
