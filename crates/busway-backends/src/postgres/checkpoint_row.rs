@@ -1,4 +1,4 @@
-use busway_core::{Checkpoint, Handed, LaneId, MemberId, Result, SubscriptionId, Version};
+use busway_core::{Checkpoint, Handed, LaneCommit, LaneId, MemberId, Result, SubscriptionId, Version};
 use tokio_postgres::{
     Row,
     types::{ToSql, Type},
@@ -6,9 +6,12 @@ use tokio_postgres::{
 use uuid::Uuid;
 
 use super::{
-    columns::{column, json, to_json, unsigned, unsigned_if, wide},
-    pool::Pool,
+    columns::{column, json, only, to_json, unsigned, unsigned_if, wide},
+    pool::{Pool, Values},
 };
+
+const MOVE_ON: &str =
+    "SELECT {schema}.commit_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 /// The columns that [`placed`] reads first, in its order.
 pub(super) const COLUMNS: &str = "c.subscription, c.lane, c.position, c.fence, c.n, c.written_by, c.holder, c.released, \
@@ -73,6 +76,41 @@ impl Parameters {
             (&self.failed, Type::INT8),
         ]
     }
+}
+
+/// Applies commits of lanes that change nothing but their checkpoints, in one statement. Tells of each whether it was
+/// applied.
+pub(super) async fn move_on(pool: &Pool, commits: &[&LaneCommit]) -> Result<Vec<bool>> {
+    let rows = commits.iter().map(|commit| Parameters::of(&commit.checkpoint)).collect::<Result<Vec<_>>>()?;
+    let subscriptions: Vec<Uuid> = commits.iter().map(|commit| commit.subscription.0).collect();
+    let lanes: Vec<i32> = commits.iter().map(|commit| i32::from(commit.lane.0)).collect();
+    let expected_fences: Vec<i64> = commits.iter().map(|commit| commit.expected.fence.cast_signed()).collect();
+    let expected_ns: Vec<i64> = commits.iter().map(|commit| commit.expected.n.cast_signed()).collect();
+    let numbers = |of: fn(&Parameters) -> i64| rows.iter().map(of).collect::<Vec<_>>();
+    let numbers_if = |of: fn(&Parameters) -> Option<i64>| rows.iter().map(of).collect::<Vec<_>>();
+    let ids_if = |of: fn(&Parameters) -> Option<Uuid>| rows.iter().map(of).collect::<Vec<_>>();
+    let released: Vec<bool> = rows.iter().map(|row| row.released).collect();
+    let segments: Vec<&str> = rows.iter().map(|row| row.segments.as_str()).collect();
+    let values: Values<'_> = &[
+        (&subscriptions, Type::UUID_ARRAY),
+        (&lanes, Type::INT4_ARRAY),
+        (&expected_fences, Type::INT8_ARRAY),
+        (&expected_ns, Type::INT8_ARRAY),
+        (&numbers(|row| row.position), Type::INT8_ARRAY),
+        (&numbers(|row| row.fence), Type::INT8_ARRAY),
+        (&numbers(|row| row.n), Type::INT8_ARRAY),
+        (&numbers(|row| row.written_by), Type::INT8_ARRAY),
+        (&ids_if(|row| row.holder), Type::UUID_ARRAY),
+        (&released, Type::BOOL_ARRAY),
+        (&numbers_if(|row| row.handed_seq), Type::INT8_ARRAY),
+        (&ids_if(|row| row.handed_key), Type::UUID_ARRAY),
+        (&numbers_if(|row| row.handed_turn), Type::INT8_ARRAY),
+        (&numbers(|row| row.probation), Type::INT8_ARRAY),
+        (&segments, Type::TEXT_ARRAY),
+        (&numbers(|row| row.delivered), Type::INT8_ARRAY),
+        (&numbers(|row| row.failed), Type::INT8_ARRAY),
+    ];
+    column(&only(pool.write_often(MOVE_ON, values).await?)?, 0)
 }
 
 /// The checkpoints of all lanes of all subscriptions, or of one, in the order of ids and lanes.

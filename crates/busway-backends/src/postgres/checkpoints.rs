@@ -47,7 +47,7 @@ impl Checkpoints for Postgres {
     }
 
     async fn commit(&self, commit: LaneCommit) -> Result<CommitOutcome> {
-        lane::commit(&self.pool, commit).await
+        self.commits.commit(&self.pool, commit).await
     }
 
     async fn request(&self, subscription: SubscriptionId, lane: LaneId, kind: RequestKind) -> Result<u64> {

@@ -83,7 +83,7 @@ pub(super) async fn load(pool: &Pool, subscription: SubscriptionId, lane: LaneId
                    WHERE r.subscription = c.subscription AND r.lane = c.lane ORDER BY r.id)
          FROM {{schema}}.subscriptions AS s, {NEWEST} WHERE s.id = $1"
     );
-    let rows = pool.read(&sql, &[(&subscription.0, Type::UUID), (&i32::from(lane.0), Type::INT4)]).await?;
+    let rows = pool.read_often(&sql, &[(&subscription.0, Type::UUID), (&i32::from(lane.0), Type::INT4)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let (_, _, checkpoint) = placed(row)?;
     let (holds, turns) = Held::of(&column::<Vec<&[u8]>>(row, COLUMN_COUNT)?)?.into_records();

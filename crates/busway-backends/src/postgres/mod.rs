@@ -5,6 +5,7 @@ mod bell;
 mod checkpoint_row;
 mod checkpoints;
 mod columns;
+mod commits;
 mod config;
 mod connection;
 mod dead_letters;
@@ -49,6 +50,7 @@ pub use tls::{Tls, TlsMode};
 
 use crate::PendingMigration;
 use bell::Bell;
+use commits::Commits;
 use known::Known;
 use pool::Pool;
 use read::UsualSize;
@@ -65,6 +67,7 @@ const PARALLEL_APPENDS: usize = 2;
 pub struct Postgres {
     pool: Arc<Pool>,
     shared: Arc<Shared>,
+    commits: Commits,
     usual_size: UsualSize,
     capabilities: Capabilities,
     statements: OutboxStatements,
@@ -112,7 +115,8 @@ impl Postgres {
             tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
             tokio::spawn(keeper::clear(shared.clone())).abort_handle(),
         ];
-        Ok(Arc::new(Self { pool, shared, usual_size: UsualSize::new(), capabilities, statements, config, tasks }))
+        let (commits, usual_size) = (Commits::new(), UsualSize::new());
+        Ok(Arc::new(Self { pool, shared, commits, usual_size, capabilities, statements, config, tasks }))
     }
 
     /// The steps that a schema still lacks, for somebody who wants to see them first; none are carried out. Run in their

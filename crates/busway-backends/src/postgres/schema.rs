@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "001_log", sql: include_str!("migrations/001_log.sql"), usable_from: 1 },
     Migration { name: "002_checkpoints", sql: include_str!("migrations/002_checkpoints.sql"), usable_from: 2 },
     Migration { name: "003_outbox", sql: include_str!("migrations/003_outbox.sql"), usable_from: 2 },
+    Migration { name: "004_commits", sql: include_str!("migrations/004_commits.sql"), usable_from: 2 },
 ];
 const VERSION: i32 = MIGRATIONS.len() as i32;
 

@@ -11,6 +11,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub(crate) const LANE: LaneId = LaneId(0);
+/// Connections of a store.
+pub(crate) const POOL: i64 = 3;
 
 /// A store with one subscription, and the one lane of it as its holder sees it.
 pub(crate) struct Stage {
@@ -22,8 +24,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(server: &Server) -> Self {
+        Self::with_lanes(server, 1).await
+    }
+
+    /// Of a log with so many lanes, of which it holds the first.
+    pub(crate) async fn with_lanes(server: &Server, lanes: usize) -> Self {
         let database = server.database();
-        let config = Config::from_url(&format!("{}?lanes=1&pool=3", database.url)).unwrap();
+        let config = Config::from_url(&format!("{}?lanes={lanes}&pool={POOL}", database.url)).unwrap();
         let store = Postgres::open(config, Seam::system()).await.unwrap();
         let id = SubscriptionId(Uuid::now_v7());
         let record = SubscriptionRecord {
@@ -39,7 +46,7 @@ impl Stage {
             read_at: Timestamp::MIN,
             replay: None,
         };
-        assert!(store.save_subscription(&record, None, &[0]).await.unwrap());
+        assert!(store.save_subscription(&record, None, &vec![0; lanes]).await.unwrap());
         Self { database, store, id, checkpoint: Checkpoint::starting(0, 1) }
     }
 
@@ -94,11 +101,16 @@ pub(crate) fn hold(key: KeyId, done: Seq) -> HoldRecord {
 
 /// Returns once a statement of this database waits for another's lock.
 pub(crate) async fn somebody_waits(client: &Client) {
+    so_many_wait(client, 1).await;
+}
+
+/// Returns once so many statements of this database wait for others' locks.
+pub(crate) async fn so_many_wait(client: &Client, wanted: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let waits = async {
-        while client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        while client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) != wanted {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waits).await.expect("nothing waits for a lock");
+    tokio::time::timeout(Duration::from_secs(60), waits).await.expect("as many wait for a lock");
 }
