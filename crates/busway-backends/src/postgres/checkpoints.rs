@@ -47,7 +47,7 @@ impl Checkpoints for Postgres {
     }
 
     async fn commit(&self, commit: LaneCommit) -> Result<CommitOutcome> {
-        self.commits.commit(&self.pool, commit).await
+        self.commits.commit(commit).await
     }
 
     async fn request(&self, subscription: SubscriptionId, lane: LaneId, kind: RequestKind) -> Result<u64> {

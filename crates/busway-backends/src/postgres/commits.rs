@@ -1,17 +1,15 @@
 //! Group commit of checkpoints: what comes while statements are under way goes with the next.
 
 use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use busway_core::{CommitOutcome, Error, ErrorKind, LaneCommit, Result};
-use tokio::sync::{
-    Semaphore,
-    oneshot::{self, error::RecvError},
-};
+use futures::FutureExt;
+use tokio::sync::oneshot;
 
-use super::{checkpoint_row, lane, pool::Pool};
+use super::{checkpoint_row, error::is_refused, lane, pool::Pool};
 
 /// Statements that may be under way at once: one gathers while the other is carried out.
 const AT_ONCE: usize = 2;
@@ -21,15 +19,15 @@ const MOST: usize = 128;
 /// The commits of one process that move on checkpoints and change nothing else.
 #[derive(Debug)]
 pub(super) struct Commits {
-    turns: Semaphore,
+    pool: Arc<Pool>,
     queue: Mutex<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// How many were taken out of it, ever.
-    taken: u64,
-    waiting: VecDeque<Waiting>,
+    waiting: Vec<Waiting>,
+    /// Tasks that carry out what waits.
+    carriers: usize,
 }
 
 #[derive(Debug)]
@@ -46,68 +44,76 @@ enum Answer {
 }
 
 impl Commits {
-    pub(super) fn new() -> Self {
-        Self { turns: Semaphore::new(AT_ONCE), queue: Mutex::default() }
+    pub(super) fn new(pool: Arc<Pool>) -> Arc<Self> {
+        Arc::new(Self { pool, queue: Mutex::default() })
     }
 
     /// Applies a commit whole, or refuses it before anything is written; what the commits of other lanes come to is nothing
     /// to it.
-    pub(super) async fn commit(&self, pool: &Pool, commit: LaneCommit) -> Result<CommitOutcome> {
+    pub(super) async fn commit(self: &Arc<Self>, commit: LaneCommit) -> Result<CommitOutcome> {
         if !moves_on(&commit) {
-            return lane::commit(pool, commit).await;
+            return lane::commit(&self.pool, commit).await;
         }
-        match self.together(pool, commit).await {
+        match self.bring(commit).await {
             Ok(Answer::Told(outcome)) => outcome,
-            Ok(Answer::Alone(commit)) => lane::commit(pool, *commit).await,
-            Err(_) => {
-                let detail = "whoever carried a commit out with others was ended; repeat it unchanged";
-                Err(Error::new(ErrorKind::OutcomeUnknown, detail))
+            Ok(Answer::Alone(commit)) => lane::commit(&self.pool, *commit).await,
+            Err(_) => Err(Error::new(ErrorKind::OutcomeUnknown, "a defect ended the commit; repeat it unchanged")),
+        }
+    }
+
+    /// Commits are carried out in tasks of their own: a lane may stand still, and the others may not have to.
+    fn bring(self: &Arc<Self>, commit: LaneCommit) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.waiting.push(Waiting { commit, answer });
+        if queue.carriers < AT_ONCE {
+            queue.carriers += 1;
+            tokio::spawn(Arc::clone(self).carry());
+        }
+        answered
+    }
+
+    async fn carry(self: Arc<Self>) {
+        while let Some(group) = self.next() {
+            if AssertUnwindSafe(self.carry_out(group)).catch_unwind().await.is_err() {
+                tracing::error!("a defect ended a commit");
             }
         }
     }
 
-    /// Carries a commit out with whatever else waits, or has it carried out.
-    async fn together(&self, pool: &Pool, commit: LaneCommit) -> Result<Answer, RecvError> {
-        let (answer, mut answered) = oneshot::channel();
-        let place = self.lock().push(Waiting { commit, answer });
-        loop {
-            let _turn = tokio::select! {
-                biased;
-                answer = &mut answered => return answer,
-                turn = self.turns.acquire() => turn,
-            };
-            let Some(group) = self.lock().take(place) else { break };
-            carry_out(pool, group).await;
-        }
-        answered.await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    /// Which place in the queue it got.
-    fn push(&mut self, waiting: Waiting) -> u64 {
-        self.waiting.push_back(waiting);
-        self.taken + self.waiting.len() as u64
-    }
-
-    /// The next to be carried out, if the one at that place still waits; whoever went away is left out.
-    fn take(&mut self, place: u64) -> Option<Vec<Waiting>> {
-        if place <= self.taken {
+    /// The next to be carried out; `None` tells the carrier to end. Whoever went away is left out.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
+        let count = queue.waiting.len().min(MOST);
+        if count == 0 {
+            queue.carriers -= 1;
             return None;
         }
-        let mut group = Vec::new();
-        while group.len() < MOST {
-            let Some(waiting) = self.waiting.pop_front() else { break };
-            self.taken += 1;
-            if !waiting.answer.is_closed() {
-                group.push(waiting);
-            }
+        Some(queue.waiting.drain(..count).collect())
+    }
+
+    async fn carry_out(&self, mut group: Vec<Waiting>) {
+        // All processes, and removals, in one order, so that none waits for another that waits for it.
+        group.sort_by_key(|waiting| (waiting.commit.subscription, waiting.commit.lane));
+        let commits: Vec<&LaneCommit> = group.iter().map(|waiting| &waiting.commit).collect();
+        let applied = checkpoint_row::move_on(&self.pool, &commits).await;
+        if let Err(error) = &applied {
+            tracing::warn!(%error, commits = group.len(), "commits that went together failed");
         }
-        Some(group)
+        for (place, Waiting { commit, answer }) in group.into_iter().enumerate() {
+            let told = match &applied {
+                Ok(applied) if applied.get(place).is_some_and(|applied| *applied) => {
+                    Answer::Told(Ok(CommitOutcome::Done))
+                }
+                // One of them may be to blame.
+                Err(error) if is_refused(error) => Answer::Alone(Box::new(commit)),
+                Err(error) => Answer::Told(Err(Error::new(error.kind(), error.detail()))),
+                Ok(_) => Answer::Alone(Box::new(commit)),
+            };
+            // Whoever brought it may have gone away.
+            let _ = answer.send(told);
+        }
     }
 }
 
@@ -115,23 +121,4 @@ impl Queue {
 fn moves_on(commit: &LaneCommit) -> bool {
     let LaneCommit { subscription, lane, expected, ref checkpoint, .. } = *commit;
     *commit == LaneCommit::new(subscription, lane, expected, checkpoint.clone())
-}
-
-async fn carry_out(pool: &Pool, mut group: Vec<Waiting>) {
-    // All processes in one order, so that none waits for another that waits for it.
-    group.sort_by_key(|waiting| (waiting.commit.subscription, waiting.commit.lane));
-    let commits: Vec<&LaneCommit> = group.iter().map(|waiting| &waiting.commit).collect();
-    let applied = checkpoint_row::move_on(pool, &commits).await;
-    for (place, Waiting { commit, answer }) in group.into_iter().enumerate() {
-        let told = match &applied {
-            Ok(applied) if applied.get(place).is_some_and(|applied| *applied) => Answer::Told(Ok(CommitOutcome::Done)),
-            // Nothing that one of them brought.
-            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::OutcomeUnknown) => {
-                Answer::Told(Err(Error::new(error.kind(), error.detail())))
-            }
-            Ok(_) | Err(_) => Answer::Alone(Box::new(commit)),
-        };
-        // Whoever brought it may have gone away.
-        let _ = answer.send(told);
-    }
 }

@@ -8,6 +8,8 @@ use tokio_postgres::{
 
 /// Raised by `append`; see its SQL.
 const PART_FULL: &str = "BW003";
+/// What an error that the server told has in its context.
+const SQLSTATE: &str = "sqlstate";
 
 /// Whether a statement that is lost on its way may have changed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,12 @@ pub(super) fn is_part_full(error: &Error) -> bool {
     has_code(error, PART_FULL)
 }
 
+/// True if the server refused a statement, so that nothing of it was carried out.
+pub(super) fn is_refused(error: &Error) -> bool {
+    let says_why = error.context().iter().any(|(name, _)| *name == SQLSTATE);
+    says_why && !matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::OutcomeUnknown)
+}
+
 /// True if a statement names a table that is not there.
 pub(super) fn is_no_table(error: &Error) -> bool {
     has_code(error, "42P01")
@@ -135,7 +143,7 @@ fn has_code(error: &Error, wanted: &str) -> bool {
 
 fn told(kind: ErrorKind, what: &str, native: &DbError, place: &str) -> Error {
     let mut told = Error::new(kind, format!("PostgreSQL at {place} {what}: {}", native.message()));
-    told = told.with_context("sqlstate", native.code().code());
+    told = told.with_context(SQLSTATE, native.code().code());
     for (name, value) in [("detail", native.detail()), ("hint", native.hint()), ("constraint", native.constraint())] {
         if let Some(value) = value {
             told = told.with_context(name, value);

@@ -56,7 +56,7 @@ pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<Commit
     if column(&row, 1)?
         && let Err(error) = put_together(pool, commit.subscription, commit.lane).await
     {
-        tracing::warn!(%error, lane = %commit.lane, "changes of holds could not be put together, the next commit tries again");
+        tracing::warn!(%error, lane = %commit.lane, "changes of holds could not be put together, the next commit of holds tries again");
     }
     Ok(CommitOutcome::Done)
 }

@@ -67,7 +67,7 @@ const PARALLEL_APPENDS: usize = 2;
 pub struct Postgres {
     pool: Arc<Pool>,
     shared: Arc<Shared>,
-    commits: Commits,
+    commits: Arc<Commits>,
     usual_size: UsualSize,
     capabilities: Capabilities,
     statements: OutboxStatements,
@@ -115,7 +115,7 @@ impl Postgres {
             tokio::spawn(keeper::keep(shared.clone())).abort_handle(),
             tokio::spawn(keeper::clear(shared.clone())).abort_handle(),
         ];
-        let (commits, usual_size) = (Commits::new(), UsualSize::new());
+        let (commits, usual_size) = (Commits::new(pool.clone()), UsualSize::new());
         Ok(Arc::new(Self { pool, shared, commits, usual_size, capabilities, statements, config, tasks }))
     }
 

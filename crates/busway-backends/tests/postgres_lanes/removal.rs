@@ -55,6 +55,24 @@ async fn a_request_behind_a_removal_finds_nothing() {
     assert_eq!(kept(&stage).await, 0);
 }
 
+#[tokio::test]
+async fn a_removal_locks_lanes_in_the_order_in_which_commits_do() {
+    let Some(server) = Server::shared() else { return };
+    let stage = Stage::with_lanes(server, 8).await;
+    let (client, watcher) = (stage.client().await, stage.client().await);
+    for lane in (0..8).rev() {
+        // In the table the last lane now comes first.
+        client.execute("UPDATE busway.checkpoints SET n = 1 WHERE lane = $1", &[&lane]).await.unwrap();
+    }
+    client.batch_execute("BEGIN; SELECT FROM busway.checkpoints WHERE lane = 0 FOR UPDATE").await.unwrap();
+    let (store, id) = (stage.store.clone(), stage.id);
+    let waiting = tokio::spawn(async move { store.remove_subscription(id, false).await });
+    somebody_waits(&watcher).await;
+    watcher.batch_execute("SELECT FROM busway.checkpoints WHERE lane > 0 FOR UPDATE NOWAIT").await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    assert!(waiting.await.unwrap().unwrap());
+}
+
 /// Rows that are left of subscriptions.
 async fn kept(stage: &Stage) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM busway.checkpoints) + (SELECT count(*) FROM busway.hold_changes)

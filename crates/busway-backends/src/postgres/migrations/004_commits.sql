@@ -1,6 +1,6 @@
 -- Commits of several lanes in one transaction, of which each moves on its lane's checkpoint and changes nothing else. They
--- are applied in the order in which they come; told is of each whether it was, else the lane did not stand where expected. A
--- lane that somebody keeps locked fails all of them soon, so that the others can go without it.
+-- are applied in the order in which they come, that of ids and lanes; told is of each whether it was, else the lane did not
+-- stand where expected. A lane that somebody keeps locked fails all of them soon, so that the others can go without it.
 CREATE FUNCTION {schema}.commit_lanes(
     subscriptions uuid[], lanes int[], expected_fences bigint[], expected_ns bigint[],
     positions bigint[], fences bigint[], ns bigint[], written_bys bigint[], holders uuid[], releaseds boolean[],
@@ -27,4 +27,23 @@ BEGIN
                 AND c.fence = moved.expected_fence AND c.n = moved.expected_n;
         applied := applied || FOUND;
     END LOOP;
+END $$;
+
+-- As before, with the lanes locked in the order in which commits lock them, so that neither waits for the other in turn.
+CREATE OR REPLACE FUNCTION {schema}.remove_subscription(gone uuid, keep_dead_letters boolean) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.subscriptions WHERE id = gone;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM {schema}.checkpoints AS c WHERE c.subscription = gone ORDER BY c.lane FOR UPDATE;
+    DELETE FROM {schema}.checkpoints WHERE subscription = gone;
+    DELETE FROM {schema}.hold_changes WHERE subscription = gone;
+    DELETE FROM {schema}.requests WHERE subscription = gone;
+    IF NOT keep_dead_letters THEN
+        DELETE FROM {schema}.dead_letters WHERE subscription = gone;
+    END IF;
+    UPDATE {schema}.changes SET value = value + 1;
+    RETURN true;
 END $$;
