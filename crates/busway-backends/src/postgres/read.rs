@@ -17,8 +17,11 @@ use filling::Filling;
 
 pub(super) use filling::UsualSize;
 
-/// Rows that a read with a filter looks at in one go, so that a rare type does not keep the server for long.
-const MOST_LOOKED_AT: i32 = 10_000;
+/// Rows that a read with a filter looks at, so that a rare type does not keep the server for long.
+const MOST_LOOKED_AT: usize = 10_000;
+/// For each entry wanted it first looks at so many rows, then, while too few were found, at so many times as many.
+const LOOKED_AT_FOR_EACH: usize = 4;
+const FEWEST_LOOKED_AT: usize = 256;
 
 /// What became of reading a part.
 enum Part {
@@ -121,7 +124,7 @@ impl Postgres {
         let (flow, edge) = if sieve.is_open() {
             (self.take_all(filling, part, until, wanted).await?, None)
         } else {
-            self.sift(filling, sieve, part, until, wanted).await?
+            self.sift_on(filling, sieve, part, until, wanted).await?
         };
         let (rows, bytes) = filling.since(before);
         self.usual_size.seen(rows, bytes);
@@ -146,8 +149,32 @@ impl Postgres {
         self.pool.read_while(Usage::Seldom, &way.statement(part), values, |row| filling.take(row)).await
     }
 
-    /// As [`take_all`](Self::take_all), without most of what the filter does not want; also tells the last seq that
-    /// was looked at, if there are more.
+    /// As [`sift`](Self::sift), looking at ever more rows until it has what is wanted or has looked at enough for one read.
+    async fn sift_on(
+        &self,
+        filling: &mut Filling,
+        sieve: &Sieve,
+        part: u32,
+        until: Seq,
+        mut wanted: usize,
+    ) -> Result<(Flow, Option<Seq>)> {
+        let mut left = MOST_LOOKED_AT;
+        let mut look_at = wanted.saturating_mul(LOOKED_AT_FOR_EACH).clamp(FEWEST_LOOKED_AT, left);
+        loop {
+            let before = filling.size();
+            let (flow, edge) = self.sift(filling, sieve, part, until, wanted, look_at).await?;
+            left -= look_at;
+            wanted = wanted.saturating_sub(filling.since(before).0);
+            look_at = (look_at * LOOKED_AT_FOR_EACH).min(left);
+            match edge {
+                Some(edge) if flow == Flow::More && wanted > 0 && look_at > 0 => filling.looked = edge,
+                _ => return Ok((flow, edge)),
+            }
+        }
+    }
+
+    /// As [`take_all`](Self::take_all), without most of what the filter does not want, of so many rows; also tells the last
+    /// seq that was looked at, if there are more.
     async fn sift(
         &self,
         filling: &mut Filling,
@@ -155,7 +182,9 @@ impl Postgres {
         part: u32,
         until: Seq,
         wanted: usize,
+        look_at: usize,
     ) -> Result<(Flow, Option<Seq>)> {
+        let look_at = i32::try_from(look_at).unwrap_or(i32::MAX);
         let values: Values<'_> = &[
             (&part.cast_signed(), Type::INT4),
             (&filling.request.lane.0.cast_signed(), Type::INT2),
@@ -168,7 +197,7 @@ impl Postgres {
             (&sieve.tenant(), Type::TEXT),
             (&sieve.except(), Type::TEXT_ARRAY),
             (&bound(wanted as Seq), Type::INT8),
-            (&MOST_LOOKED_AT, Type::INT4),
+            (&look_at, Type::INT4),
         ];
         let (sql, mut edge) = (SIFT.replace("{columns}", COLUMNS), None);
         let flow = self.pool.read_while(Usage::Seldom, &sql, values, |row| {
