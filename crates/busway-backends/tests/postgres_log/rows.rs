@@ -1,4 +1,4 @@
-use busway_core::{Body, Filter, LaneId, Log, Patterns, ReadRequest};
+use busway_core::{Body, Direction, Filter, LaneId, Log, Patterns, ReadRequest};
 use busway_testbed::postgres::Server;
 use uuid::Uuid;
 
@@ -71,5 +71,38 @@ async fn a_rare_type_is_found_behind_many_others_step_by_step() {
         }
         assert_eq!((found, after), (1, head), "{patterns}");
         assert!(pages > 1, "{patterns}: the whole lane was looked at in one go");
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_looks_further_and_further_gives_each_entry_once_and_in_order() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let (log, client) = (open(&database.url, "lanes=1&pool=2").await, database.client().await);
+    let sql = "INSERT INTO busway.newest (seq, stored_at, time, id, lane, tenant, type, payload)
+               SELECT n, now(), now(), gen_random_uuid(), 0, 'acme',
+                      CASE WHEN n = ANY ($1) THEN 'rare.one' ELSE 'shift.created' END, '{}'
+               FROM generate_series(1, 12000) AS n";
+    let mut rare: Vec<i32> = vec![1, 255, 256, 257, 1_279, 1_280, 1_281, 5_376, 5_377, 9_999, 10_000];
+    client.execute(sql, &[&rare]).await.unwrap();
+    let filter = Filter { types: Some(Patterns::parse(["rare.one"]).unwrap().into()), ..Filter::default() };
+    for (max, direction, start) in
+        [(50, Direction::Forward, 0), (3, Direction::Forward, 0), (50, Direction::Backward, 10_001)]
+    {
+        let (mut after, mut found) = (start, Vec::new());
+        let is_over = |after| if direction == Direction::Forward { after >= 12_000 } else { after == 0 };
+        while !is_over(after) {
+            let request =
+                ReadRequest { filter: filter.clone(), direction, ..ReadRequest::after(LaneId(0), after, max) };
+            let page = log.read(request).await.unwrap();
+            assert_ne!(page.looked, after, "a read went nowhere");
+            after = page.looked;
+            assert!(page.entries.len() <= max);
+            found.extend(page.entries.iter().map(|entry| entry.seq as i32));
+        }
+        if direction == Direction::Backward {
+            rare.reverse();
+        }
+        assert_eq!(found, rare, "{max} at a time, {direction:?}");
     }
 }
