@@ -3,11 +3,12 @@
 use std::{ops::Range, pin::Pin, sync::Arc};
 
 use busway_backends::postgres::Postgres;
-use busway_core::{Checkpoint, Checkpoints, CommitOutcome, Handed, LaneCommit, LaneId, Result, Version};
+use busway_core::{Checkpoint, Checkpoints, CommitOutcome, Handed, LaneCommit, LaneId, MemberId, Result, Version};
 use busway_testbed::postgres::Server;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 use crate::stage::{POOL, Stage, so_many_wait};
 
@@ -80,7 +81,7 @@ fn next(stage: &Stage, lane: u16) -> LaneCommit {
     commit.checkpoint = Checkpoint {
         position: 10 * number,
         written_by: 100 * number,
-        holder: commit.checkpoint.holder,
+        holder: Some(MemberId(Uuid::from_u128(17 * u128::from(number)))),
         released: lane.is_multiple_of(2),
         handed: lane.is_multiple_of(3).then(|| Handed { seq: 11 * number, key: number.into(), turn: 12 * number }),
         probation: 13 * number,
