@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::{
     columns::{column, json, only, to_json, unsigned, unsigned_if, wide},
+    lane::Change,
     pool::{Pool, Values},
 };
 
-const MOVE_ON: &str =
-    "SELECT {schema}.commit_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+const MOVE_ON: &str = "SELECT c.applied, c.crowded FROM {schema}.commit_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                       $12, $13, $14, $15, $16, $17, $18) AS c";
 
 /// The columns that [`placed`] reads first, in its order.
 pub(super) const COLUMNS: &str = "c.subscription, c.lane, c.position, c.fence, c.n, c.written_by, c.holder, c.released, \
@@ -78,9 +79,19 @@ impl Parameters {
     }
 }
 
-/// Applies commits of lanes that change nothing but their checkpoints, in one statement. Tells of each whether it was
-/// applied.
-pub(super) async fn move_on(pool: &Pool, commits: &[&LaneCommit]) -> Result<Vec<bool>> {
+/// What became of a commit of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// The lane did not stand where expected.
+    Not,
+    On,
+    /// The same, and the changes of its holds have outgrown what holds.
+    Crowded,
+}
+
+/// Applies commits of lanes that change nothing but their checkpoints and holds, in one statement.
+pub(super) async fn move_on(pool: &Pool, changes: &[&Change]) -> Result<Vec<Moved>> {
+    let commits: Vec<&LaneCommit> = changes.iter().map(|change| &change.commit).collect();
     let rows = commits.iter().map(|commit| Parameters::of(&commit.checkpoint)).collect::<Result<Vec<_>>>()?;
     let subscriptions: Vec<Uuid> = commits.iter().map(|commit| commit.subscription.0).collect();
     let lanes: Vec<i32> = commits.iter().map(|commit| i32::from(commit.lane.0)).collect();
@@ -91,6 +102,7 @@ pub(super) async fn move_on(pool: &Pool, commits: &[&LaneCommit]) -> Result<Vec<
     let ids_if = |of: fn(&Parameters) -> Option<Uuid>| rows.iter().map(of).collect::<Vec<_>>();
     let released: Vec<bool> = rows.iter().map(|row| row.released).collect();
     let segments: Vec<&str> = rows.iter().map(|row| row.segments.as_str()).collect();
+    let helds: Vec<Option<&[u8]>> = changes.iter().map(|change| change.held.as_deref()).collect();
     let values: Values<'_> = &[
         (&subscriptions, Type::UUID_ARRAY),
         (&lanes, Type::INT4_ARRAY),
@@ -109,8 +121,16 @@ pub(super) async fn move_on(pool: &Pool, commits: &[&LaneCommit]) -> Result<Vec<
         (&segments, Type::TEXT_ARRAY),
         (&numbers(|row| row.delivered), Type::INT8_ARRAY),
         (&numbers(|row| row.failed), Type::INT8_ARRAY),
+        (&helds, Type::BYTEA_ARRAY),
     ];
-    column(&only(pool.write_often(MOVE_ON, values).await?)?, 0)
+    let row = only(pool.write_often(MOVE_ON, values).await?)?;
+    let (applied, crowded): (Vec<bool>, Vec<bool>) = (column(&row, 0)?, column(&row, 1)?);
+    let moved = applied.into_iter().zip(crowded).map(|moved| match moved {
+        (false, _) => Moved::Not,
+        (true, false) => Moved::On,
+        (true, true) => Moved::Crowded,
+    });
+    Ok(moved.collect())
 }
 
 /// The checkpoints of all lanes of all subscriptions, or of one, in the order of ids and lanes.

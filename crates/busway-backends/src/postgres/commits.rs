@@ -9,14 +9,21 @@ use busway_core::{CommitOutcome, Error, ErrorKind, LaneCommit, Result};
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-use super::{checkpoint_row, error::is_refused, lane, pool::Pool};
+use super::{
+    checkpoint_row::{self, Moved},
+    error::is_refused,
+    lane::{self, Change},
+    pool::Pool,
+};
 
 /// Statements that may be under way at once: one gathers while the other is carried out.
 const AT_ONCE: usize = 2;
 /// Commits of one statement.
 const MOST: usize = 128;
+/// Bytes of what they change of holds, after which no other is added.
+const MOST_BYTES: usize = 256 << 10;
 
-/// The commits of one process that move on checkpoints and change nothing else.
+/// The commits of one process that move on checkpoints and change nothing else but holds.
 #[derive(Debug)]
 pub(super) struct Commits {
     pool: Arc<Pool>,
@@ -32,15 +39,17 @@ struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
-    commit: LaneCommit,
+    change: Change,
     answer: oneshot::Sender<Answer>,
 }
 
 #[derive(Debug)]
 enum Answer {
     Told(Result<CommitOutcome>),
+    /// It is applied, and the changes of the lane's holds have outgrown what holds.
+    Crowded,
     /// Whoever brought it has to carry it out, to learn what there is against it.
-    Alone(Box<LaneCommit>),
+    Alone(Box<Change>),
 }
 
 impl Commits {
@@ -51,21 +60,27 @@ impl Commits {
     /// Applies a commit whole, or refuses it before anything is written; what the commits of other lanes come to is nothing
     /// to it.
     pub(super) async fn commit(self: &Arc<Self>, commit: LaneCommit) -> Result<CommitOutcome> {
-        if !moves_on(&commit) {
-            return lane::commit(&self.pool, commit).await;
+        let change = Change::of(commit)?;
+        if !change.is_plain() {
+            return lane::commit(&self.pool, &change).await;
         }
-        match self.bring(commit).await {
+        let (subscription, lane) = (change.commit.subscription, change.commit.lane);
+        match self.bring(change).await {
             Ok(Answer::Told(outcome)) => outcome,
-            Ok(Answer::Alone(commit)) => lane::commit(&self.pool, *commit).await,
+            Ok(Answer::Crowded) => {
+                lane::make_room(&self.pool, subscription, lane).await;
+                Ok(CommitOutcome::Done)
+            }
+            Ok(Answer::Alone(change)) => lane::commit(&self.pool, &change).await,
             Err(_) => Err(Error::new(ErrorKind::OutcomeUnknown, "a defect ended the commit; repeat it unchanged")),
         }
     }
 
     /// Commits are carried out in tasks of their own: a lane may stand still, and the others may not have to.
-    fn bring(self: &Arc<Self>, commit: LaneCommit) -> oneshot::Receiver<Answer> {
+    fn bring(self: &Arc<Self>, change: Change) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.waiting.push(Waiting { commit, answer });
+        queue.waiting.push(Waiting { change, answer });
         if queue.carriers < AT_ONCE {
             queue.carriers += 1;
             tokio::spawn(Arc::clone(self).carry());
@@ -85,7 +100,12 @@ impl Commits {
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.waiting.retain(|waiting| !waiting.answer.is_closed());
-        let count = queue.waiting.len().min(MOST);
+        let bytes = queue.waiting.iter().scan(0, |bytes, waiting| {
+            let before = *bytes;
+            *bytes += waiting.change.held.as_ref().map_or(0, Vec::len);
+            Some(before)
+        });
+        let count = bytes.take(MOST).take_while(|before| *before < MOST_BYTES).count();
         if count == 0 {
             queue.carriers -= 1;
             return None;
@@ -95,30 +115,25 @@ impl Commits {
 
     async fn carry_out(&self, mut group: Vec<Waiting>) {
         // All processes, and removals, in one order, so that none waits for another that waits for it.
-        group.sort_by_key(|waiting| (waiting.commit.subscription, waiting.commit.lane));
-        let commits: Vec<&LaneCommit> = group.iter().map(|waiting| &waiting.commit).collect();
-        let applied = checkpoint_row::move_on(&self.pool, &commits).await;
-        if let Err(error) = &applied {
+        group.sort_by_key(|waiting| (waiting.change.commit.subscription, waiting.change.commit.lane));
+        let changes: Vec<&Change> = group.iter().map(|waiting| &waiting.change).collect();
+        let moved = checkpoint_row::move_on(&self.pool, &changes).await;
+        if let Err(error) = &moved {
             tracing::warn!(%error, commits = group.len(), "commits that went together failed");
         }
-        for (place, Waiting { commit, answer }) in group.into_iter().enumerate() {
-            let told = match &applied {
-                Ok(applied) if applied.get(place).is_some_and(|applied| *applied) => {
-                    Answer::Told(Ok(CommitOutcome::Done))
-                }
+        for (place, Waiting { change, answer }) in group.into_iter().enumerate() {
+            let told = match &moved {
+                Ok(moved) => match moved.get(place) {
+                    Some(Moved::On) => Answer::Told(Ok(CommitOutcome::Done)),
+                    Some(Moved::Crowded) => Answer::Crowded,
+                    Some(Moved::Not) | None => Answer::Alone(Box::new(change)),
+                },
                 // One of them may be to blame.
-                Err(error) if is_refused(error) => Answer::Alone(Box::new(commit)),
+                Err(error) if is_refused(error) => Answer::Alone(Box::new(change)),
                 Err(error) => Answer::Told(Err(Error::new(error.kind(), error.detail()))),
-                Ok(_) => Answer::Alone(Box::new(commit)),
             };
             // Whoever brought it may have gone away.
             let _ = answer.send(told);
         }
     }
-}
-
-/// True if nothing but the checkpoint changes.
-fn moves_on(commit: &LaneCommit) -> bool {
-    let LaneCommit { subscription, lane, expected, ref checkpoint, .. } = *commit;
-    *commit == LaneCommit::new(subscription, lane, expected, checkpoint.clone())
 }

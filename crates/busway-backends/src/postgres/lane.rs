@@ -21,11 +21,30 @@ const COMMIT: &str = "{schema}.commit_lane($1, $2, $3, $4, $5, $6, $7, $8, $9, $
 const NEWEST: &str = "(SELECT * FROM {schema}.checkpoints AS c WHERE c.subscription = $1 AND c.lane = $2
                        ORDER BY c.fence DESC, c.n DESC LIMIT 1) AS c";
 
+/// A commit, with its changes of holds as they are stored.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) commit: LaneCommit,
+    pub(super) held: Option<Vec<u8>>,
+}
+
+impl Change {
+    pub(super) fn of(mut commit: LaneCommit) -> Result<Self> {
+        check_chunks(&commit)?;
+        let changes = HoldChanges::of(&mut commit);
+        let held = (!changes.is_empty()).then(|| changes.pack());
+        Ok(Self { commit, held })
+    }
+
+    /// True if nothing but the checkpoint and holds change.
+    pub(super) fn is_plain(&self) -> bool {
+        let LaneCommit { subscription, lane, expected, ref checkpoint, .. } = self.commit;
+        self.commit == LaneCommit::new(subscription, lane, expected, checkpoint.clone())
+    }
+}
+
 /// Applies a commit whole, or refuses it before anything is written, in one statement.
-pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<CommitOutcome> {
-    check_chunks(&commit)?;
-    let changes = HoldChanges::of(&mut commit);
-    let held = (!changes.is_empty()).then(|| changes.pack());
+pub(super) async fn commit(pool: &Pool, Change { commit, held }: &Change) -> Result<CommitOutcome> {
     let lane = i32::from(commit.lane.0);
     let (fence, n) = (commit.expected.fence.cast_signed(), commit.expected.n.cast_signed());
     let checkpoint = Parameters::of(&commit.checkpoint)?;
@@ -39,7 +58,7 @@ pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<Commit
     values.push((&n, Type::INT8));
     values.extend(checkpoint.values());
     values.push((&commit.clear, Type::BOOL));
-    values.push((&held, Type::BYTEA));
+    values.push((held, Type::BYTEA));
     values.push((&buried, Type::INT8_ARRAY));
     values.push((&carried_out, Type::INT8_ARRAY));
     let rows = if commit.dead.is_empty() {
@@ -51,14 +70,19 @@ pub(super) async fn commit(pool: &Pool, mut commit: LaneCommit) -> Result<Commit
     };
     let row = only(rows?)?;
     if !column::<bool>(&row, 0)? {
-        return refused(&row, &commit);
+        return refused(&row, commit);
     }
-    if column(&row, 1)?
-        && let Err(error) = put_together(pool, commit.subscription, commit.lane).await
-    {
-        tracing::warn!(%error, lane = %commit.lane, "changes of holds could not be put together, the next commit of holds tries again");
+    if column(&row, 1)? {
+        make_room(pool, commit.subscription, commit.lane).await;
     }
     Ok(CommitOutcome::Done)
+}
+
+/// Puts the changes of a lane's holds together, which have outgrown what holds.
+pub(super) async fn make_room(pool: &Pool, subscription: SubscriptionId, lane: LaneId) {
+    if let Err(error) = put_together(pool, subscription, lane).await {
+        tracing::warn!(%error, %lane, "changes of holds could not be put together, the next commit of holds tries again");
+    }
 }
 
 fn refused(row: &Row, commit: &LaneCommit) -> Result<CommitOutcome> {

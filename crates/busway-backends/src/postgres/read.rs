@@ -174,7 +174,7 @@ impl Postgres {
     }
 
     /// As [`take_all`](Self::take_all), without most of what the filter does not want, of so many rows; also tells the last
-    /// seq that was looked at, if there are more.
+    /// seq that was looked at, if there are more and fewer than wanted were found.
     async fn sift(
         &self,
         filling: &mut Filling,

@@ -29,6 +29,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "002_checkpoints", sql: include_str!("migrations/002_checkpoints.sql"), usable_from: 2 },
     Migration { name: "003_outbox", sql: include_str!("migrations/003_outbox.sql"), usable_from: 2 },
     Migration { name: "004_commits", sql: include_str!("migrations/004_commits.sql"), usable_from: 2 },
+    Migration { name: "005_sift", sql: include_str!("migrations/005_sift.sql"), usable_from: 2 },
+    Migration { name: "006_commits", sql: include_str!("migrations/006_commits.sql"), usable_from: 2 },
 ];
 const VERSION: i32 = MIGRATIONS.len() as i32;
 

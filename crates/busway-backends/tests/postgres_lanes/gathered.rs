@@ -3,14 +3,16 @@
 use std::{ops::Range, pin::Pin, sync::Arc};
 
 use busway_backends::postgres::Postgres;
-use busway_core::{Checkpoint, Checkpoints, CommitOutcome, Handed, LaneCommit, LaneId, MemberId, Result, Version};
+use busway_core::{
+    Checkpoint, Checkpoints, CommitOutcome, Handed, HoldRecord, KeyId, LaneCommit, LaneId, MemberId, Result, Version,
+};
 use busway_testbed::postgres::Server;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::stage::{POOL, Stage, so_many_wait};
+use crate::stage::{POOL, Stage, hold, so_many_wait};
 
 const LANES: usize = 8;
 /// Those whose commits are the two that may be under way at once.
@@ -90,6 +92,10 @@ fn next(stage: &Stage, lane: u16) -> LaneCommit {
         ..commit.checkpoint
     };
     commit.checkpoint.segments[0].revision = 16 * number;
+    // Some change holds too.
+    if !lane.is_multiple_of(3) {
+        commit.holds = vec![hold(KeyId(18 * u128::from(number)), 19 * number)];
+    }
     commit
 }
 
@@ -97,8 +103,19 @@ fn all_later(stage: &Stage) -> Vec<LaneCommit> {
     LATER.rev().map(|lane| next(stage, lane)).collect()
 }
 
-async fn stored(stage: &Stage, lane: u16) -> Checkpoint {
-    stage.store.lane(stage.id, LaneId(lane)).await.unwrap().unwrap().checkpoint
+async fn stored(stage: &Stage, lane: u16) -> (Checkpoint, Vec<HoldRecord>) {
+    let lane = stage.store.lane(stage.id, LaneId(lane)).await.unwrap().unwrap();
+    (lane.checkpoint, lane.holds)
+}
+
+async fn is_stored(stage: &Stage, lane: u16) {
+    let LaneCommit { checkpoint, holds, .. } = next(stage, lane);
+    assert_eq!(stored(stage, lane).await, (checkpoint, holds), "lane {lane}");
+}
+
+async fn is_as_before(stage: &Stage, lane: u16) {
+    let (checkpoint, holds) = stored(stage, lane).await;
+    assert_eq!((checkpoint.position, holds), (0, vec![]), "lane {lane}");
 }
 
 #[tokio::test]
@@ -107,7 +124,7 @@ async fn commits_that_wait_are_applied_in_one_transaction() {
     let (stage, outcomes) = Queue::of(server, all_later).await.outcomes().await;
     assert!(are_done(&outcomes), "{outcomes:?}");
     for lane in LATER {
-        assert_eq!(stored(&stage, lane).await, next(&stage, lane).checkpoint, "lane {lane}");
+        is_stored(&stage, lane).await;
     }
     let sql = "SELECT count(DISTINCT xmin::text) FROM busway.checkpoints WHERE lane >= 2";
     let transactions: i64 = stage.client().await.query_one(sql, &[]).await.unwrap().get(0);
@@ -129,9 +146,9 @@ async fn commits_that_go_together_are_refused_each_for_itself() {
     assert_eq!(refused, CommitOutcome::Fenced(Some(Version::default())));
     assert!(are_done(&outcomes), "{outcomes:?}");
     let (refused, others) = (LATER.end - 1, LATER.start..LATER.end - 1);
-    assert_eq!(stored(&stage, refused).await.position, 0);
+    is_as_before(&stage, refused).await;
     for lane in others {
-        assert_eq!(stored(&stage, lane).await, next(&stage, lane).checkpoint, "lane {lane}");
+        is_stored(&stage, lane).await;
     }
 }
 
@@ -147,7 +164,25 @@ async fn a_lane_that_somebody_keeps_locked_keeps_no_other_from_its_commit() {
     assert!(!locked.is_finished());
     locker.batch_execute("COMMIT").await.unwrap();
     assert_eq!(locked.await.unwrap().unwrap(), CommitOutcome::Done);
-    assert_eq!(stored(&stage, 7).await.position, next(&stage, 7).checkpoint.position);
+    is_stored(&stage, 7).await;
+}
+
+#[tokio::test]
+async fn holds_that_have_outgrown_are_put_together_whoever_carried_their_commit() {
+    let Some(server) = Server::shared() else { return };
+    let many = |stage: &Stage, lane| LaneCommit {
+        holds: (0..2_000).map(|key| hold(KeyId(key), 1)).collect(),
+        ..next(stage, lane)
+    };
+    let queue = Queue::of(server, |stage| LATER.map(|lane| many(stage, lane)).collect()).await;
+    let (stage, outcomes) = queue.outcomes().await;
+    assert!(are_done(&outcomes), "{outcomes:?}");
+    let client = stage.client().await;
+    let put_together = "SELECT count(*) FROM busway.checkpoints WHERE lane >= 2 AND base_bytes > 65536 AND base_n = n";
+    assert_eq!(client.query_one(put_together, &[]).await.unwrap().get::<_, i64>(0), 6);
+    for lane in LATER {
+        assert_eq!(stored(&stage, lane).await.1.len(), 2_000);
+    }
 }
 
 #[tokio::test]
@@ -157,7 +192,7 @@ async fn the_commit_of_who_went_away_while_it_waited_is_not_made() {
     drop(queue.later.remove(2));
     let (stage, outcomes) = queue.outcomes().await;
     assert!(are_done(&outcomes), "{outcomes:?}");
-    assert_eq!(stored(&stage, 5).await.position, 0);
+    is_as_before(&stage, 5).await;
 }
 
 #[tokio::test]
@@ -172,7 +207,7 @@ async fn however_many_wait_and_go_away_all_others_are_answered() {
     let (stage, outcomes) = queue.outcomes().await;
     assert_eq!(outcomes.len(), 300);
     assert!(are_done(&outcomes), "{outcomes:?}");
-    assert_eq!(stored(&stage, 2).await, next(&stage, 2).checkpoint);
+    is_stored(&stage, 2).await;
 }
 
 #[tokio::test]
@@ -186,6 +221,6 @@ async fn a_lane_that_stands_still_keeps_no_other_from_its_commit() {
     let still = join_all(still).await;
     assert!(are_done(&still), "{still:?}");
     for lane in 0..LATER.end {
-        assert_eq!(stored(&stage, lane).await, next(&stage, lane).checkpoint, "lane {lane}");
+        is_stored(&stage, lane).await;
     }
 }

@@ -111,13 +111,13 @@ async fn a_lane_is_committed_and_read_in_as_few_pages_as_ever_while_a_transactio
     );
     let after = pages(&mut stage, &client).await;
     let few = after.iter().zip(before).all(|(after, before)| after - before <= 12);
-    assert!(few, "pages for a commit, one of the position alone and a read went from {before:?} to {after:?}");
+    assert!(few, "pages for a commit, one that goes with others and a read went from {before:?} to {after:?}");
 }
 
-/// Prepares what the store itself sends for a commit, one of the position alone and a read, as `commit`, `move` and `read`.
+/// Prepares what the store itself sends for a commit, one that goes with others and a read, as `commit`, `move` and `read`.
 async fn prepare(stage: &mut Stage, client: &Client) {
     let sql = "SELECT query FROM pg_stat_activity WHERE application_name = 'busway' AND query LIKE '%' || $1 || '%'";
-    let commit = LaneCommit { released: vec![KeyId(1)], ..stage.next() };
+    let commit = LaneCommit { buried: vec![1], ..stage.next() };
     stage.done(commit).await;
     let commit: String = client.query_one(sql, &[&"commit_lane("]).await.unwrap().get(0);
     let moving = stage.next();
@@ -141,7 +141,7 @@ async fn pages(stage: &mut Stage, client: &Client) -> [i64; 3] {
         let (n, next) = step(stage);
         let moving = format!(
             "move ('{{{id}}}', '{{0}}', '{{0}}', '{{{n}}}', '{{9}}', '{{0}}', '{{{next}}}', '{{7}}', '{{NULL}}', '{{true}}', \
-             '{{NULL}}', '{{NULL}}', '{{NULL}}', '{{0}}', '{{[]}}', '{{0}}', '{{0}}')"
+             '{{NULL}}', '{{NULL}}', '{{NULL}}', '{{0}}', '{{[]}}', '{{0}}', '{{0}}', '{{\"\\\\x01\"}}')"
         );
         let read = format!("read ('{id}', 0)");
         for (looked, what) in looked.iter_mut().zip([commit, moving, read]) {
