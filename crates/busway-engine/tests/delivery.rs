@@ -7,11 +7,15 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use busway_core::{
-    Definition, EventType, Key, Mode, NewEvent, Owner, Patterns, Payload, Retry, Seam, SubscriptionName, TenantId,
+    Checkpoints, Definition, EventType, Key, MemberRecord, Mode, NewEvent, Owner, Patterns, Payload, Pulse, Request,
+    Result, Retry, Seam, SubscriptionName, SubscriptionRecord, TenantId,
+    conformance::doubles::{CheckpointsTwist, Sound, Twist},
     memory::Memory,
 };
 use busway_engine::{BoxFuture, Config, Delivery, Engine, Handler, Outcome, SettleRetry, Settlements};
+use tokio::sync::watch;
 
 type Answer = dyn Fn(&Delivery) -> Outcome + Send + Sync;
 
@@ -129,4 +133,74 @@ async fn a_puller_gets_settles_fails_and_gets_again() {
     assert_eq!(again[0].attempt, 2);
     assert_eq!(again[0].entry.event().unwrap().payload.as_str(), "{\"n\":2}");
     engine.shutdown().await.unwrap();
+}
+
+/// Records as they were once, and how often the requests were told and the member has beaten since they were.
+struct Late {
+    records: Mutex<Option<Vec<SubscriptionRecord>>>,
+    looks: watch::Sender<u32>,
+    beats: watch::Sender<u32>,
+}
+
+struct BehindTheTimes(Arc<Late>);
+
+#[async_trait]
+impl CheckpointsTwist for BehindTheTimes {
+    async fn subscriptions(&self, sound: Sound<'_, dyn Checkpoints>) -> Result<Vec<SubscriptionRecord>> {
+        let records = self.0.records.lock().unwrap().clone();
+        match records {
+            Some(records) => Ok(records),
+            None => sound.subscriptions().await,
+        }
+    }
+
+    async fn requests(&self, sound: Sound<'_, dyn Checkpoints>) -> Result<Vec<Request>> {
+        let requests = sound.requests().await?;
+        if !requests.is_empty() {
+            self.0.looks.send_modify(|looks| *looks += 1);
+        }
+        Ok(requests)
+    }
+
+    async fn pulse(&self, sound: Sound<'_, dyn Checkpoints>, member: &MemberRecord) -> Result<Pulse> {
+        if *self.0.looks.borrow() >= 2 {
+            self.0.beats.send_modify(|beats| *beats += 1);
+        }
+        sound.pulse(member).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_goes_by_a_new_definition_only_once_its_holder_knows_it() {
+    let (seam, owner) = (Seam::system(), Owner::Installation);
+    let memory = Memory::with_lanes(seam.clone(), 1).stores();
+    let late = Arc::new(Late { records: Mutex::default(), looks: watch::Sender::new(0), beats: watch::Sender::new(0) });
+    let stores = Twist::checkpoints(BehindTheTimes(Arc::clone(&late))).over(memory.clone(), 0);
+    let config = Config { lease: Duration::from_millis(300), ..Config::default() };
+    let holder = Engine::start(stores, config.clone(), seam.clone()).await.unwrap();
+    let other = Engine::start(memory.clone(), config, seam).await.unwrap();
+    let handler = Noting::new(|_| Outcome::Done);
+    holder.subscribe(owner.clone(), name("s"), definition("a", Mode::Run), false, handler.clone()).await.unwrap();
+    holder.publish(vec![event("a", None, 1)]).await.unwrap();
+    holder.idle().await.unwrap();
+    let (id, checkpoints) = (other.subscription(&owner, &name("s")).await.unwrap().id, memory.checkpoints);
+
+    *late.records.lock().unwrap() = Some(checkpoints.subscriptions().await.unwrap());
+    let put = {
+        let (other, owner) = (other.clone(), owner.clone());
+        tokio::spawn(async move { other.put(owner, name("s"), definition("b", Mode::Run), true).await })
+    };
+    late.beats.subscribe().wait_for(|beats| *beats >= 3).await.unwrap();
+    let lanes = checkpoints.checkpoints(Some(id)).await.unwrap();
+    assert_eq!(lanes[0].2.segments.last().unwrap().revision, 1);
+
+    *late.records.lock().unwrap() = None;
+    // Something else has changed: the holder reads the records again.
+    other.put(owner.clone(), name("t"), definition("*", Mode::Pull), false).await.unwrap();
+    put.await.unwrap().unwrap();
+    other.publish(vec![event("b", None, 2)]).await.unwrap();
+    holder.idle().await.unwrap();
+    assert_eq!(handler.seen(), [("{\"n\":1}".to_owned(), 1), ("{\"n\":2}".to_owned(), 1)]);
+    holder.shutdown().await.unwrap();
+    other.shutdown().await.unwrap();
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use busway_core::{
-    CommitOutcome, DeadCause, Entry, ErrorKind, Event, EventType, Patterns, Request, Result, Seq, SubscriptionRecord,
-    TenantId, Timestamp, TurnId,
+    CommitOutcome, DeadCause, Entry, Error, ErrorKind, Event, EventType, Patterns, Request, RequestKind, Result, Seq,
+    SubscriptionRecord, TenantId, Timestamp, TurnId,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -79,6 +79,10 @@ impl Shift {
         let Some(stored) = stores.checkpoints.lane(record.id, runner.place.lane).await? else { return Ok(None) };
         if stored.checkpoint.version.fence != runner.fence {
             return Ok(None);
+        }
+        if stored.checkpoint.segments.last().is_some_and(|segment| segment.revision > record.revision) {
+            let detail = format!("{}'s definition is newer than what is known here", record.name);
+            return Err(Error::new(ErrorKind::Busy, detail));
         }
         let heads = stores.log.heads().await?;
         let end = heads.seqs[usize::from(runner.place.lane.0)].min(runner.work.last(runner.place.lane));
@@ -227,9 +231,14 @@ impl Shift {
                 self.lane.read_failed(wish);
             }
             Happened::Requests(Ok(requests)) => {
-                let (id, lane) = (self.record.id, self.runner.place.lane);
+                let (id, lane, known) = (self.record.id, self.runner.place.lane, self.record.revision);
+                // A definition that is not known here yet stays asked: it comes with the record, and the lane looks again.
+                let is_known =
+                    |kind: &RequestKind| !matches!(kind, RequestKind::Redefine { revision, .. } if *revision > known);
                 self.lane.requested(
-                    requests.into_iter().filter(|request| request.subscription == id && request.lane == lane),
+                    requests.into_iter().filter(|request| {
+                        request.subscription == id && request.lane == lane && is_known(&request.kind)
+                    }),
                 );
             }
             Happened::Requests(Err(error)) => {

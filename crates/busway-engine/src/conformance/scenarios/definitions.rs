@@ -67,7 +67,7 @@ pub(super) async fn an_update_of_a_pull_subscription_takes_effect_at_one_point(s
     stage.drive(two.engine.put(ALL, name("p"), pull().with(&["b"]), true)).await?;
     stage.publish(&two, both(20)).await?;
     let mut got = Vec::new();
-    stage.pass(Duration::from_secs(2)).await;
+    // The first of them has not heard of the update yet.
     for member in [&one, &two, &one, &two] {
         let leased = member.pull(stage, "p", 100).await?;
         member.ack(stage, "p", &leased).await?;
