@@ -105,11 +105,10 @@ pub(crate) struct Lag {
     pub(crate) oldest_age_ms: u64,
 }
 
-/// What a pull gave.
+/// What a pull gave: deliveries, read or as they came.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Pulled {
-    /// The deliveries, as they came.
-    pub(crate) deliveries: Vec<Box<RawValue>>,
+pub(crate) struct Pulled<D> {
+    pub(crate) deliveries: Vec<D>,
 }
 
 /// A delivery.

@@ -97,7 +97,7 @@ impl Engine {
             inline: Inline::new(),
             registry: ArcSwap::default(),
             reloading: tokio::sync::Mutex::default(),
-            pulls: PullLanes::default(),
+            pulls: PullLanes::new(stores.log.lanes()),
             asked: ArcSwap::default(),
             works: Mutex::default(),
             living: ArcSwap::default(),

@@ -55,14 +55,16 @@ fn settlements(raw: &RawValue) -> Read<Settlements> {
 /// Where an id stands that stood before.
 fn repeated(settlements: &Settlements) -> Faults {
     let Settlements { ack, retry, dead, extend } = settlements;
-    let ack = ack.iter().enumerate().map(|(index, id)| (format!("/ack/{index}"), id));
-    let retry = retry.iter().enumerate().map(|(index, entry)| (format!("/retry/{index}/id"), &entry.id));
-    let dead = dead.iter().enumerate().map(|(index, entry)| (format!("/dead/{index}/id"), &entry.id));
-    let extend = extend.iter().enumerate().map(|(index, entry)| (format!("/extend/{index}/id"), &entry.id));
+    let ack = ack.iter().enumerate().map(|(index, id)| (("ack", index, ""), id));
+    let retry = retry.iter().enumerate().map(|(index, entry)| (("retry", index, "/id"), &entry.id));
+    let dead = dead.iter().enumerate().map(|(index, entry)| (("dead", index, "/id"), &entry.id));
+    let extend = extend.iter().enumerate().map(|(index, entry)| (("extend", index, "/id"), &entry.id));
     let mut seen = HashSet::new();
     let all = ack.chain(retry).chain(dead).chain(extend);
     let repeated = all.filter(|(_, id)| !seen.insert(*id));
-    repeated.map(|(pointer, _)| FieldError::new(pointer, "duplicate_id", "is named before")).collect()
+    let fault =
+        |(list, index, field)| FieldError::new(format!("/{list}/{index}{field}"), "duplicate_id", "is named before");
+    repeated.map(|(place, _)| fault(place)).collect()
 }
 
 fn retry(raw: &RawValue) -> Read<SettleRetry> {

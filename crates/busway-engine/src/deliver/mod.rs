@@ -10,7 +10,7 @@ mod shift;
 mod store;
 mod work;
 
-pub(crate) use page::Read;
+pub(crate) use page::{Page, Read};
 pub(crate) use permits::AlonePermit;
 pub(crate) use reader::{Found, Reader};
 pub(crate) use runner::{Ended, LaneHandle, Runner};

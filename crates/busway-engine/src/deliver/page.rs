@@ -21,21 +21,30 @@ impl Read {
 
 /// A part of a lane: everything after `from`, up to `to`.
 #[derive(Debug)]
-pub(super) struct Page {
-    pub(super) from: Seq,
-    pub(super) to: Seq,
-    pub(super) reads: VecDeque<Read>,
+pub(crate) struct Page {
+    pub(crate) from: Seq,
+    pub(crate) to: Seq,
+    pub(crate) reads: VecDeque<Read>,
 }
 
 impl Page {
     /// True if something comes after a seq that is all here.
-    pub(super) fn goes_on_after(&self, seq: Seq) -> bool {
+    pub(crate) fn goes_on_after(&self, seq: Seq) -> bool {
         self.from <= seq && seq < self.to
     }
 
+    /// How many entries come after a seq.
+    pub(crate) fn count_after(&self, seq: Seq) -> usize {
+        self.reads.len() - self.index_after(seq)
+    }
+
+    fn index_after(&self, seq: Seq) -> usize {
+        self.reads.partition_point(|read| read.entry.seq <= seq)
+    }
+
     /// What comes after a seq, at most `max` entries, and how far that is everything.
-    pub(super) fn after(&self, seq: Seq, max: usize) -> (Vec<Read>, Seq) {
-        let start = self.reads.partition_point(|read| read.entry.seq <= seq);
+    pub(crate) fn after(&self, seq: Seq, max: usize) -> (Vec<Read>, Seq) {
+        let start = self.index_after(seq);
         let reads: Vec<Read> = self.reads.range(start..).take(max).cloned().collect();
         let looked = if start + reads.len() == self.reads.len() {
             self.to

@@ -101,6 +101,11 @@ impl Reader {
         Found::Entries(entries, looked)
     }
 
+    /// True if nothing is known to come after a seq.
+    pub(crate) fn is_at_end(&self, lane: LaneId, after: Seq) -> bool {
+        after >= self.state(lane).page.to
+    }
+
     /// For who is told [`Found::Behind`], until it no longer is.
     pub(crate) fn fall_behind(&self, lane: LaneId) -> Behind {
         self.ends[usize::from(lane.0)].backlog.join()

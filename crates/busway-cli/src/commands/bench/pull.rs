@@ -20,8 +20,8 @@ impl Run {
     /// Waits for deliveries.
     pub(super) async fn pull(&self, max: u64, wait_ms: u64) -> Result<Vec<Delivery>, Failure> {
         let body = json!({ "max": max, "waitMs": wait_ms }).to_string();
-        let pulled: Pulled = self.client.post(&self.path("/pull"), body).await?.json()?;
-        Ok(pulled.deliveries.iter().filter_map(|delivery| serde_json::from_str(delivery.get()).ok()).collect())
+        let pulled: Pulled<Delivery> = self.client.post(&self.path("/pull"), body).await?.json()?;
+        Ok(pulled.deliveries)
     }
 
     /// Acknowledges deliveries.

@@ -35,7 +35,7 @@ impl Pull {
     pub(super) async fn run(&self, client: &Client, output: Output) -> Result<(), Failure> {
         let body = json!({ "max": self.max, "waitMs": self.wait.as_millis() }).to_string();
         let answer = self.name.call(client, Method::POST, &self.name.path("/pull", &[]), Some(body.into())).await?;
-        let pulled: Pulled = answer.json()?;
+        let pulled: Pulled<Box<RawValue>> = answer.json()?;
         show(&pulled.deliveries, output)?;
         if self.ack && !pulled.deliveries.is_empty() {
             let ids = deliveries(&pulled.deliveries).into_iter().map(|delivery| delivery.delivery_id).collect();
