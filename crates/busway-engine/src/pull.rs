@@ -26,7 +26,7 @@ use crate::{
 };
 use delivery_id::DeliveryId;
 pub(crate) use lanes::PullLanes;
-use lanes::{Lane, Pulled};
+use lanes::Pulled;
 use reading::Ends;
 
 /// How often a call starts again because another changed the lane, before it gives up.
@@ -188,8 +188,13 @@ impl Inner {
         if !lately {
             self.look_at_versions(record, &lanes).await?;
         }
+        let news = lanes.news();
         let round = self.lease_from_lanes(record, &lanes, max).await?;
-        if lately && round.0.is_empty() && self.look_at_versions(record, &lanes).await? {
+        if lately && round.0.is_empty() {
+            self.look_at_versions(record, &lanes).await?;
+        }
+        // Perhaps another call has learned meanwhile what this one did not know.
+        if round.0.is_empty() && lanes.news() != news {
             return self.lease_from_lanes(record, &lanes, max).await;
         }
         Ok(round)
@@ -241,14 +246,14 @@ impl Inner {
         let known = lanes.lane(lane);
         let mut seen = known.seen.lock().await;
         for _ in 0..TRIES {
-            let Some((version, mut pulled)) = self.load(&mut seen, known, record, lane).await? else {
+            let Some((version, mut pulled)) = self.load(&mut seen, lanes, record, lane).await? else {
                 return Ok((Vec::new(), None));
             };
-            let record = &self.record_for(record, &pulled).await?;
             let before = pulled.position();
             let now = self.seam.steady();
-            let until = now + record.definition.ack_timeout();
             pulled.carry_out(now);
+            let record = &self.record_for(record, &pulled).await?;
+            let until = now + record.definition.ack_timeout();
             let mut leases = pulled.lease_due(now, max, until, policy(record));
             let mut bodies: HashMap<Seq, Arc<Entry>> = HashMap::new();
             while leases.len() < max && pulled.held() < self.config.max_holds {
@@ -285,7 +290,7 @@ impl Inner {
                 }
             }
             let due = pulled.next_due();
-            if self.commit_pulled(&mut seen, known, record, lane, (version, pulled), before).await? {
+            if self.commit_pulled(&mut seen, lanes, record, lane, (version, pulled), before).await? {
                 return Ok((self.leased_of(record, lane, leases, bodies).await?, due));
             }
         }
@@ -326,17 +331,16 @@ impl Inner {
         change: impl Fn(&mut PullLane, Timestamp) -> T,
     ) -> Result<T> {
         let lanes = self.pulls.of(record.id);
-        let known = lanes.lane(lane);
-        let mut seen = known.seen.lock().await;
+        let mut seen = lanes.lane(lane).seen.lock().await;
         for _ in 0..TRIES {
-            let Some((version, mut pulled)) = self.load(&mut seen, known, record, lane).await? else {
+            let Some((version, mut pulled)) = self.load(&mut seen, &lanes, record, lane).await? else {
                 return Ok(T::default());
             };
             let before = pulled.position();
             let now = self.seam.steady();
             pulled.carry_out(now);
             let result = change(&mut pulled, now);
-            if self.commit_pulled(&mut seen, known, record, lane, (version, pulled), before).await? {
+            if self.commit_pulled(&mut seen, &lanes, record, lane, (version, pulled), before).await? {
                 return Ok(result);
             }
         }
@@ -357,34 +361,33 @@ impl Inner {
         *self.pulls.of(record.id).lane(lane).seen.lock().await = None;
     }
 
-    /// Learns what other processes have changed: what they have leased or settled counts here too. True if they have
-    /// changed something.
-    async fn look_at_versions(&self, record: &SubscriptionRecord, lanes: &Pulled) -> Result<bool> {
+    /// Learns what other processes have changed: what they have leased or settled counts here too.
+    async fn look_at_versions(&self, record: &SubscriptionRecord, lanes: &Pulled) -> Result<()> {
         let looked = self.seam.clock().elapsed();
-        let mut news = false;
         for (_, lane, checkpoint) in self.stores.checkpoints.checkpoints(Some(record.id)).await? {
-            news |= lanes.lane(lane).learn(checkpoint.version);
+            lanes.learn(lane, checkpoint.version);
         }
         lanes.looked_at(looked);
-        Ok(news)
+        Ok(())
     }
 
     /// The lane as last seen, unless the store is known to have a later version; else as stored.
     async fn load(
         &self,
         seen: &mut Option<(Version, PullLane)>,
-        known: &Lane,
+        lanes: &Pulled,
         record: &SubscriptionRecord,
         lane: LaneId,
     ) -> Result<Option<(Version, PullLane)>> {
         let asked = self.is_asked(record.id, lane);
-        let current = |(version, lane): &(Version, PullLane)| *version >= known.known() && (!asked || lane.is_asked());
+        let known = lanes.lane(lane).known();
+        let current = |(version, lane): &(Version, PullLane)| *version >= known && (!asked || lane.is_asked());
         if let Some(seen) = seen.take().filter(current) {
             return Ok(Some(seen));
         }
         let stored = self.stores.checkpoints.lane(record.id, lane).await?;
         Ok(stored.map(|stored| {
-            known.learn(stored.checkpoint.version);
+            lanes.learn(lane, stored.checkpoint.version);
             (stored.checkpoint.version, PullLane::of(&stored))
         }))
     }
@@ -396,16 +399,19 @@ impl Inner {
         if told <= record.revision {
             return Ok(Arc::clone(record));
         }
-        self.reload().await?;
         // Of one that is gone no commit will count.
-        Ok(Arc::clone(self.registry.load().get(record.id).unwrap_or(record)))
+        let newest = || Arc::clone(self.registry.load().get(record.id).unwrap_or(record));
+        if newest().revision < told {
+            self.reload().await?;
+        }
+        Ok(newest())
     }
 
     /// Stores what a call changed; false if another changed the lane meanwhile.
     async fn commit_pulled(
         &self,
         seen: &mut Option<(Version, PullLane)>,
-        known: &Lane,
+        lanes: &Pulled,
         record: &Arc<SubscriptionRecord>,
         lane: LaneId,
         (version, mut pulled): (Version, PullLane),
@@ -420,7 +426,7 @@ impl Inner {
         let (struck, version) = (plan.requests.clone(), plan.checkpoint.version);
         match place.carry_out(plan, BTreeMap::new(), Some(PATIENCE)).await? {
             CommitOutcome::Done => {
-                known.learn(version);
+                lanes.learn(lane, version);
                 *seen = Some((version, pulled));
                 self.strike(&struck);
                 Ok(true)
@@ -436,9 +442,8 @@ impl Inner {
         let now = self.seam.steady();
         let mut leased = 0;
         for lane in (0..self.stores.log.lanes()).map(LaneId) {
-            let known = lanes.lane(lane);
-            let mut seen = known.seen.lock().await;
-            if let Some((version, pulled)) = self.load(&mut seen, known, record, lane).await? {
+            let mut seen = lanes.lane(lane).seen.lock().await;
+            if let Some((version, pulled)) = self.load(&mut seen, &lanes, record, lane).await? {
                 leased += pulled.leased(now);
                 *seen = Some((version, pulled));
             }

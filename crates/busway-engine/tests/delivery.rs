@@ -9,8 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use busway_core::{
-    Checkpoints, Definition, EventType, Key, MemberRecord, Mode, NewEvent, Owner, Patterns, Payload, Pulse, Request,
-    Result, Retry, Seam, SubscriptionName, SubscriptionRecord, TenantId,
+    Checkpoints, Definition, EventType, Key, LaneId, MemberRecord, Mode, NewEvent, Owner, Patterns, Payload, Pulse,
+    Request, RequestKind, Result, Retry, Seam, SubscriptionName, SubscriptionRecord, TenantId,
     conformance::doubles::{CheckpointsTwist, Sound, Twist},
     memory::Memory,
 };
@@ -135,7 +135,7 @@ async fn a_puller_gets_settles_fails_and_gets_again() {
     engine.shutdown().await.unwrap();
 }
 
-/// Records as they were once, and how often the requests were told and the member has beaten since they were.
+/// Records as they were once, how often requests were told, and how often the member has beaten.
 struct Late {
     records: Mutex<Option<Vec<SubscriptionRecord>>>,
     looks: watch::Sender<u32>,
@@ -163,44 +163,138 @@ impl CheckpointsTwist for BehindTheTimes {
     }
 
     async fn pulse(&self, sound: Sound<'_, dyn Checkpoints>, member: &MemberRecord) -> Result<Pulse> {
-        if *self.0.looks.borrow() >= 2 {
-            self.0.beats.send_modify(|beats| *beats += 1);
-        }
+        self.0.beats.send_modify(|beats| *beats += 1);
         sound.pulse(member).await
+    }
+}
+
+/// Two processes that serve subscriptions of one store, of which the first may be behind the times.
+struct Two {
+    late: Arc<Late>,
+    checkpoints: Arc<dyn Checkpoints>,
+    first: Engine,
+    second: Engine,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let seam = Seam::system();
+        let memory = Memory::with_lanes(seam.clone(), 1).stores();
+        let late = Late { records: Mutex::default(), looks: watch::Sender::new(0), beats: watch::Sender::new(0) };
+        let late = Arc::new(late);
+        let stores = Twist::checkpoints(BehindTheTimes(Arc::clone(&late))).over(memory.clone(), 0);
+        let config = Config { lease: Duration::from_millis(300), ..Config::default() };
+        let first = Engine::start(stores, config.clone(), seam.clone()).await.unwrap();
+        let second = Engine::start(memory.clone(), config, seam).await.unwrap();
+        Self { late, checkpoints: memory.checkpoints, first, second }
+    }
+
+    async fn stop_the_times(&self) {
+        *self.late.records.lock().unwrap() = Some(self.checkpoints.subscriptions().await.unwrap());
+    }
+
+    /// Until the first has seen requests so often, and had time to do something about it.
+    async fn has_looked(&self, times: u32) {
+        self.late.looks.subscribe().wait_for(|looks| *looks >= times).await.unwrap();
+        let beats = *self.late.beats.borrow();
+        self.late.beats.subscribe().wait_for(|now| *now >= beats + 3).await.unwrap();
+    }
+
+    async fn go_on(&self) {
+        *self.late.records.lock().unwrap() = None;
+        // Something else has changed: the first reads the records again.
+        let aside = self.second.put(Owner::Installation, name("aside"), definition("*", Mode::Pull), false);
+        aside.await.unwrap();
+    }
+
+    /// The subscription `s` of mode run, of these types.
+    fn update(&self, types: &str) -> impl Future<Output = ()> + Send + use<> {
+        let (second, definition) = (self.second.clone(), definition(types, Mode::Run));
+        async move { second.put(Owner::Installation, name("s"), definition, true).await.map(drop).unwrap() }
+    }
+
+    async fn work(&self, types: &str) -> Arc<Noting> {
+        let (handler, definition) = (Noting::new(|_| Outcome::Done), definition(types, Mode::Run));
+        self.first.subscribe(Owner::Installation, name("s"), definition, false, handler.clone()).await.unwrap();
+        handler
+    }
+
+    async fn revision(&self) -> u64 {
+        let lanes = self.checkpoints.checkpoints(None).await.unwrap();
+        lanes[0].2.segments.last().unwrap().revision
+    }
+
+    async fn stop(self) {
+        self.first.shutdown().await.unwrap();
+        self.second.shutdown().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_goes_by_a_new_definition_only_once_its_holder_knows_it() {
-    let (seam, owner) = (Seam::system(), Owner::Installation);
-    let memory = Memory::with_lanes(seam.clone(), 1).stores();
-    let late = Arc::new(Late { records: Mutex::default(), looks: watch::Sender::new(0), beats: watch::Sender::new(0) });
-    let stores = Twist::checkpoints(BehindTheTimes(Arc::clone(&late))).over(memory.clone(), 0);
-    let config = Config { lease: Duration::from_millis(300), ..Config::default() };
-    let holder = Engine::start(stores, config.clone(), seam.clone()).await.unwrap();
-    let other = Engine::start(memory.clone(), config, seam).await.unwrap();
-    let handler = Noting::new(|_| Outcome::Done);
-    holder.subscribe(owner.clone(), name("s"), definition("a", Mode::Run), false, handler.clone()).await.unwrap();
-    holder.publish(vec![event("a", None, 1)]).await.unwrap();
-    holder.idle().await.unwrap();
-    let (id, checkpoints) = (other.subscription(&owner, &name("s")).await.unwrap().id, memory.checkpoints);
-
-    *late.records.lock().unwrap() = Some(checkpoints.subscriptions().await.unwrap());
-    let put = {
-        let (other, owner) = (other.clone(), owner.clone());
-        tokio::spawn(async move { other.put(owner, name("s"), definition("b", Mode::Run), true).await })
-    };
-    late.beats.subscribe().wait_for(|beats| *beats >= 3).await.unwrap();
-    let lanes = checkpoints.checkpoints(Some(id)).await.unwrap();
-    assert_eq!(lanes[0].2.segments.last().unwrap().revision, 1);
-
-    *late.records.lock().unwrap() = None;
-    // Something else has changed: the holder reads the records again.
-    other.put(owner.clone(), name("t"), definition("*", Mode::Pull), false).await.unwrap();
-    put.await.unwrap().unwrap();
-    other.publish(vec![event("b", None, 2)]).await.unwrap();
-    holder.idle().await.unwrap();
+    let two = Two::start().await;
+    let handler = two.work("a").await;
+    two.first.publish(vec![event("a", None, 1)]).await.unwrap();
+    two.first.idle().await.unwrap();
+    two.stop_the_times().await;
+    let update = tokio::spawn(two.update("b"));
+    two.has_looked(2).await;
+    // What is asked later must not overtake it.
+    let id = two.checkpoints.subscriptions().await.unwrap()[0].id;
+    two.checkpoints.request(id, LaneId(0), RequestKind::Discard { seq: 1, key: 0 }).await.unwrap();
+    two.has_looked(3).await;
+    assert_eq!(two.revision().await, 1);
+    two.go_on().await;
+    update.await.unwrap();
+    assert_eq!(two.revision().await, 2);
+    two.second.publish(vec![event("b", None, 2)]).await.unwrap();
+    two.first.idle().await.unwrap();
     assert_eq!(handler.seen(), [("{\"n\":1}".to_owned(), 1), ("{\"n\":2}".to_owned(), 1)]);
-    holder.shutdown().await.unwrap();
-    other.shutdown().await.unwrap();
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_a_lane_that_is_to_go_by_a_definition_he_does_not_know() {
+    let two = Two::start().await;
+    two.update("a").await;
+    two.stop_the_times().await;
+    two.update("b").await;
+    let handler = two.work("a").await;
+    two.second.publish(vec![event("b", None, 1)]).await.unwrap();
+    two.has_looked(1).await;
+    two.go_on().await;
+    while handler.seen().is_empty() {
+        two.first.idle().await.unwrap();
+    }
+    assert_eq!(handler.seen(), [("{\"n\":1}".to_owned(), 1)]);
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_puller_who_does_not_know_a_definition_passes_nothing_by() {
+    let (two, owner, s) = (Two::start().await, Owner::Installation, name("s"));
+    two.first.put(owner.clone(), s.clone(), definition("a", Mode::Pull), false).await.unwrap();
+    two.first.publish(vec![event("a", None, 1)]).await.unwrap();
+    two.stop_the_times().await;
+    // As far as another process gets that is killed while it updates.
+    let before = two.checkpoints.subscriptions().await.unwrap().remove(0);
+    let after = SubscriptionRecord {
+        version: before.version + 1,
+        revision: 2,
+        earlier: vec![(1, before.definition.clone())],
+        definition: definition("b", Mode::Pull),
+        ..before.clone()
+    };
+    assert!(two.checkpoints.save_subscription(&after, Some(before.version), &[]).await.unwrap());
+    let redefine = RequestKind::Redefine { revision: 2, end: 1 };
+    two.checkpoints.request(after.id, LaneId(0), redefine).await.unwrap();
+    two.second.publish(vec![event("b", None, 2)]).await.unwrap();
+    two.has_looked(1).await;
+    let pulled = two.first.pull(&owner, &s, 10, Duration::ZERO).await.unwrap();
+    assert_eq!(pulled[0].entry.event().unwrap().payload.as_str(), "{\"n\":1}");
+    assert_eq!((pulled.len(), two.revision().await), (1, 2));
+    two.go_on().await;
+    let pulled = two.first.pull(&owner, &s, 10, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(pulled[0].entry.event().unwrap().payload.as_str(), "{\"n\":2}");
+    two.stop().await;
 }

@@ -71,6 +71,13 @@ pub(super) struct Shift {
     /// The revision of the commit under way.
     adopting: u64,
 }
+
+/// A definition that is not known here yet cannot be read by. It stays asked, and so does what was asked after it: the lane looks
+/// again when its record has changed.
+fn is_known(request: &Request, record: &SubscriptionRecord) -> bool {
+    !matches!(request.kind, RequestKind::Redefine { revision, .. } if revision > record.revision)
+}
+
 impl Shift {
     /// Takes up a lane; `None` if it is gone, or was taken by another.
     pub(super) async fn begin(runner: Runner) -> Result<Option<Self>> {
@@ -80,8 +87,10 @@ impl Shift {
         if stored.checkpoint.version.fence != runner.fence {
             return Ok(None);
         }
-        if stored.checkpoint.segments.last().is_some_and(|segment| segment.revision > record.revision) {
-            let detail = format!("{}'s definition is newer than what is known here", record.name);
+        // Whoever asked for a definition counts on the next holder to go by it from the start.
+        let told = stored.checkpoint.segments.last().map_or(0, |segment| segment.revision);
+        if told > record.revision || !stored.requests.iter().all(|request| is_known(request, &record)) {
+            let detail = format!("the definition of `{}` is newer than what is known here", record.name);
             return Err(Error::new(ErrorKind::Busy, detail));
         }
         let heads = stores.log.heads().await?;
@@ -231,15 +240,9 @@ impl Shift {
                 self.lane.read_failed(wish);
             }
             Happened::Requests(Ok(requests)) => {
-                let (id, lane, known) = (self.record.id, self.runner.place.lane, self.record.revision);
-                // A definition that is not known here yet stays asked: it comes with the record, and the lane looks again.
-                let is_known =
-                    |kind: &RequestKind| !matches!(kind, RequestKind::Redefine { revision, .. } if *revision > known);
-                self.lane.requested(
-                    requests.into_iter().filter(|request| {
-                        request.subscription == id && request.lane == lane && is_known(&request.kind)
-                    }),
-                );
+                let (id, lane) = (self.record.id, self.runner.place.lane);
+                let of_lane = requests.into_iter().filter(|request| request.subscription == id && request.lane == lane);
+                self.lane.requested(of_lane.take_while(|request| is_known(request, &self.record)));
             }
             Happened::Requests(Err(error)) => {
                 tracing::warn!(%error, subscription = %self.record.name, "requests cannot be read, trying again");

@@ -1,7 +1,4 @@
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use busway_core::{Epoch, LaneId, Log, ReadRequest, Result, Seq, SubscriptionId};
 
@@ -13,8 +10,10 @@ const PAGE: usize = 1_000;
 const PAGE_BYTES: usize = 512 << 10;
 /// With so many left of a page the next one is read.
 const LOW: usize = PAGE / 2;
-/// Pages kept for all subscriptions together. Whoever's are dropped reads again.
+/// Pages kept for all subscriptions together.
 const KEPT: usize = 64;
+/// A page of which nothing was handed out while so many others were gives way.
+const STALE: u64 = 16 * KEPT as u64;
 
 /// Whose page it is, and by which definition it was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +24,34 @@ pub(super) struct Source {
     pub(super) epoch: Epoch,
 }
 
-/// What was read of lanes and not handed out yet: to read a thousand costs little more than to read a few, and the next
-/// thousand is read while these are worked on. Newest first; of a lane at most two pages, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Ahead(Mutex<VecDeque<(Source, Page)>>);
+impl Source {
+    fn is_of_lane(&self, other: &Self) -> bool {
+        (self.subscription, self.lane) == (other.subscription, other.lane)
+    }
+}
 
-/// What was found here.
+/// What was read of lanes and not handed out yet: to read a thousand costs little more than to read a few, and the next
+/// thousand is read while these are worked on.
+#[derive(Debug, Default)]
+pub(super) struct Ahead(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Of a lane at most two pages, one after the other.
+    pages: Vec<KeptPage>,
+    /// How often something was handed out.
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct KeptPage {
+    source: Source,
+    page: Page,
+    /// After so many uses of any it was used last.
+    used: u64,
+}
+
+/// What comes next.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) reads: Vec<Read>,
@@ -40,27 +61,27 @@ pub(super) struct Taken {
 }
 
 impl Ahead {
-    fn pages(&self) -> MutexGuard<'_, VecDeque<(Source, Page)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What comes after a seq, at most `max` entries, and how far that is everything; `None` if it is not here. A page
     /// goes with its last entry.
     pub(super) fn after(&self, source: Source, after: Seq, max: usize) -> Option<Taken> {
-        let mut pages = self.pages();
-        let at = |seq: Seq| move |(of, page): &(Source, Page)| *of == source && page.goes_on_after(seq);
-        let index = pages.iter().position(at(after))?;
-        let page = &pages[index].1;
+        let mut kept = self.kept();
+        let index = kept.index(source, after)?;
+        kept.uses += 1;
+        kept.pages[index].used = kept.uses;
+        let page = &kept.pages[index].page;
         let (reads, looked) = page.after(after, max);
         let (to, left) = (page.to, page.count_after(looked));
         if looked == to {
-            pages.remove(index);
+            kept.pages.swap_remove(index);
         }
-        let next = (left < LOW && !pages.iter().any(at(to))).then_some(to);
-        Some(Taken { reads, looked, next })
+        Some(Taken { reads, looked, next: kept.wants_more(source, to, left).then_some(to) })
     }
 
-    /// Reads a page, and keeps what of it comes after `max` entries.
+    /// Reads on after a seq, and keeps what comes after `max` entries. Where there is no room to keep it, no more is read.
     pub(super) async fn read(
         &self,
         log: &Arc<dyn Log>,
@@ -69,24 +90,54 @@ impl Ahead {
         max: usize,
     ) -> Result<Taken> {
         let after = request.after;
-        let found = log.read(ReadRequest { max: PAGE, max_bytes: PAGE_BYTES, ..request }).await?;
+        let many = if self.kept().has_room(source) { PAGE } else { max.max(1) };
+        let found = log.read(ReadRequest { max: many, max_bytes: PAGE_BYTES, ..request }).await?;
         let page = Page { from: after, to: found.looked, reads: found.entries.into_iter().map(Read::of).collect() };
-        let (reads, looked) = page.after(after, max);
-        let mut pages = self.pages();
+        let (reads, looked) = if max == 0 { (Vec::new(), after) } else { page.after(after, max) };
+        let (to, left) = (page.to, page.count_after(looked));
+        let mut kept = self.kept();
         // What another revision or epoch chose, and what comes elsewhere in the lane, is of no use any more.
-        pages.retain(|(of, before)| {
-            (of.subscription, of.lane) != (source.subscription, source.lane) || *of == source && before.to == after
-        });
-        if looked < page.to {
-            pages.truncate(KEPT - 1);
-            pages.push_front((source, page));
+        kept.pages.retain(|kept| !kept.source.is_of_lane(&source) || kept.source == source && kept.page.to == after);
+        if looked < to && kept.has_room(source) {
+            kept.keep(source, page);
         }
-        Ok(Taken { reads, looked, next: None })
+        Ok(Taken { reads, looked, next: kept.wants_more(source, to, left).then_some(to) })
     }
 
     /// Forgets subscriptions that are gone.
     pub(super) fn retain(&self, known: impl Fn(SubscriptionId) -> bool) {
-        self.pages().retain(|(source, _)| known(source.subscription));
+        self.kept().pages.retain(|kept| known(kept.source.subscription));
+    }
+}
+
+impl Kept {
+    fn index(&self, source: Source, after: Seq) -> Option<usize> {
+        self.pages.iter().position(|kept| kept.source == source && kept.page.goes_on_after(after))
+    }
+
+    fn wants_more(&self, source: Source, to: Seq, left: usize) -> bool {
+        left < LOW && self.index(source, to).is_none() && self.has_room(source)
+    }
+
+    /// True if a page of this lane may be kept: it has one, there is room, or somebody does not use his.
+    fn has_room(&self, source: Source) -> bool {
+        self.pages.len() < KEPT
+            || self.pages.iter().any(|kept| kept.source.is_of_lane(&source))
+            || self.stale().is_some()
+    }
+
+    fn stale(&self) -> Option<usize> {
+        let oldest = self.pages.iter().enumerate().min_by_key(|(_, kept)| kept.used);
+        oldest.filter(|(_, kept)| self.uses - kept.used > STALE).map(|(index, _)| index)
+    }
+
+    fn keep(&mut self, source: Source, page: Page) {
+        if self.pages.len() >= KEPT
+            && let Some(index) = self.stale()
+        {
+            self.pages.swap_remove(index);
+        }
+        self.pages.push(KeptPage { source, page, used: self.uses });
     }
 }
 
@@ -153,14 +204,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_so_many_pages_are_kept() {
+    async fn so_many_pages_are_kept_and_whoever_does_not_use_his_gives_way() {
         let (log, ahead) = (log(20).await, Ahead::default());
-        for of in 0..2 * KEPT as u128 {
-            ahead.read(&log, source(of), ReadRequest::after(LANE, 0, 1), 1).await.unwrap();
-            // Read anew elsewhere, the page before is of no use.
-            ahead.read(&log, source(of), ReadRequest::after(LANE, 5, 1), 1).await.unwrap();
+        let read = async |of, after| ahead.read(&log, source(of), ReadRequest::after(LANE, after, 1), 1).await.unwrap();
+        let many = KEPT as u128;
+        for of in 0..many {
+            read(of, 0).await;
+            // Who reads elsewhere has no use of the page before.
+            read(of, 5).await;
         }
-        let kept = (0..2 * KEPT as u128).filter(|of| ahead.after(source(*of), 6, 1).is_some()).count();
-        assert_eq!((kept, ahead.pages().len()), (KEPT, KEPT));
+        assert_eq!(ahead.kept().pages.len(), KEPT);
+        assert_eq!(read(many, 5).await.reads.len(), 1);
+        assert!(ahead.after(source(many), 6, 1).is_none(), "a page was kept beyond what is kept");
+        for _ in 0..=STALE {
+            assert!(ahead.after(source(3), 6, 0).is_some());
+        }
+        read(many, 5).await;
+        assert!(ahead.after(source(many), 6, 1).is_some(), "nobody gave way");
+        assert!(ahead.after(source(3), 6, 1).is_some(), "who uses his page gave way");
+        assert_eq!(ahead.kept().pages.len(), KEPT);
     }
 }

@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,6 +28,8 @@ pub(super) struct Pulled {
     lanes: Vec<Lane>,
     /// When it was last looked at what other processes have changed.
     looked: Mutex<Option<Duration>>,
+    /// How often something was learned of its lanes.
+    news: AtomicU64,
 }
 
 /// One lane, as last seen; the store's version tells whether that still holds.
@@ -65,7 +67,7 @@ impl PullLanes {
 
 impl Pulled {
     fn new(lanes: u16) -> Self {
-        Self { lanes: (0..lanes).map(|_| Lane::default()).collect(), looked: Mutex::default() }
+        Self { lanes: (0..lanes).map(|_| Lane::default()).collect(), looked: Mutex::default(), news: AtomicU64::new(0) }
     }
 
     pub(super) fn lane(&self, lane: LaneId) -> &Lane {
@@ -81,6 +83,20 @@ impl Pulled {
         self.looked().is_some_and(|looked| now.saturating_sub(looked) < limit)
     }
 
+    /// The store has this of a lane.
+    pub(super) fn learn(&self, lane: LaneId, version: Version) {
+        let mut known = self.lane(lane).known.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known < version {
+            *known = version;
+            self.news.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Rises with everything that is learned.
+    pub(super) fn news(&self) -> u64 {
+        self.news.load(Ordering::Acquire)
+    }
+
     pub(super) fn looked_at(&self, now: Duration) {
         *self.looked() = Some(now);
     }
@@ -89,13 +105,5 @@ impl Pulled {
 impl Lane {
     pub(super) fn known(&self) -> Version {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The store has this; true if that is news.
-    pub(super) fn learn(&self, version: Version) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *known < version;
-        *known = version.max(*known);
-        news
     }
 }

@@ -3,7 +3,11 @@ use std::{collections::HashMap, sync::Arc};
 use busway_core::{Body, Entry, Event, Filter, LaneId, Patterns, ReadRequest, Result, Seq, SubscriptionRecord};
 use tokio::sync::OnceCell;
 
-use super::{ahead::Source, delivery_id::DeliveryId, lanes::Lane};
+use super::{
+    ahead::{Source, Taken},
+    delivery_id::DeliveryId,
+    lanes::Lane,
+};
 use crate::{
     Leased,
     deliver::{Found, Place, Read},
@@ -41,7 +45,8 @@ impl Inner {
         let last =
             record.replay.as_ref().and_then(|replay| replay.to.get(usize::from(lane.0)).copied()).unwrap_or(Seq::MAX);
         let until = segments.get(at + 1).map_or(Seq::MAX, |segment| segment.from - 1).min(last);
-        if after >= until {
+        // By a definition that is not known here nothing can be chosen.
+        if after >= until || revision > record.revision {
             return Ok((Vec::new(), after));
         }
         let earlier = record.earlier.iter().find(|(earlier, _)| *earlier == revision);
@@ -53,16 +58,16 @@ impl Inner {
             ReadRequest { until, filter, ..ReadRequest::after(lane, after, max) }
         };
         let ahead = &self.pulls.ahead;
-        let from_ahead = || {
-            let taken = ahead.after(source, after, max).filter(|taken| taken.looked <= until)?;
+        let handed_out = |taken: Taken| {
             let next = taken.next.filter(|next| *next < until && !self.reader.is_at_end(lane, *next));
             if let Some(next) = next {
                 self.read_ahead(known, source, request(next));
             }
-            Some((taken.reads, taken.looked))
+            (taken.reads, taken.looked)
         };
-        if let Some(found) = from_ahead() {
-            return Ok(found);
+        let from_ahead = || ahead.after(source, after, max).filter(|taken| taken.looked <= until);
+        if let Some(taken) = from_ahead() {
+            return Ok(handed_out(taken));
         }
         match self.reader.after(lane, after, max) {
             Found::AtEnd if ends.of(self, lane).await? <= after => return Ok((Vec::new(), after)),
@@ -76,12 +81,13 @@ impl Inner {
             _ => {}
         }
         // Perhaps it is being read.
-        let _reading = known.reading.lock().await;
-        if let Some(found) = from_ahead() {
-            return Ok(found);
-        }
-        let taken = ahead.read(&self.stores.log, source, request(after), max).await?;
-        Ok((taken.reads, taken.looked))
+        let reading = known.reading.lock().await;
+        let taken = match from_ahead() {
+            Some(taken) => taken,
+            None => ahead.read(&self.stores.log, source, request(after), max).await?,
+        };
+        drop(reading);
+        Ok(handed_out(taken))
     }
 
     /// Reads what the next calls will ask for, unless somebody does.
